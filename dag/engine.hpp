@@ -1,0 +1,108 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dag/config.hpp"
+#include "dag/events.hpp"
+
+namespace monodon::dag {
+
+/// What the engine reads of the store beyond what it holds. Short reads, on the engine's executor; memory in the
+/// simulator.
+class DagReader {
+ public:
+    virtual ~DagReader() = default;
+    /// The durable batch with this digest.
+    [[nodiscard]] virtual std::optional<PayloadEntry> batch(const Digest& digest) const = 0;
+    [[nodiscard]] virtual CommitPtr commit(CommitIndex index) const = 0;
+};
+
+/// What a life begins with; empty for the first.
+struct RecoveredState {
+    /// Ascending, without gaps, up to the newest: all whose anchor lies within LIFE rounds below the newest anchor
+    /// (the executed set), and at least OrderingConfig::history_events() of them (reputation), if there are so many.
+    std::vector<CommitPtr> commits;
+    /// All with a round above the graph floor, ascending by round.
+    std::vector<VerifiedCertificate> certificates;
+    /// The last vote given for each author.
+    std::vector<Vote> votes;
+    std::optional<VerifiedHeader> own_header;
+    Round graph_floor;
+    /// The last commit that the application has applied.
+    CommitIndex executed;
+};
+
+struct ValidatorStatus {
+    Round last_header;
+    Round last_certificate;
+    /// Present reputation weight times stake.
+    std::uint64_t weight = 0;
+    CommitClaim claim;
+    bool connected = false;
+};
+
+/// A consistent picture of the engine for people; cheap to copy.
+struct EngineStatus {
+    /// Of our last header.
+    Round round;
+    /// Highest round in the graph.
+    Round highest;
+    /// Highest verified round seen anywhere: how far we are behind.
+    Round target;
+    Round graph_floor;
+    std::optional<HeaderRef> last_anchor;
+    CommitClaim last_commit;
+    CommitClaim durable_commit;
+    CommitIndex delivered;
+    CommitIndex executed;
+    std::size_t suspended = 0;
+    std::size_t pending_headers = 0;
+    std::size_t requests_in_flight = 0;
+    std::size_t missing_batches = 0;
+    std::size_t pending_payload = 0;
+    std::uint64_t anchors_committed = 0;
+    std::uint64_t anchors_skipped = 0;
+    std::uint64_t equivocations = 0;
+    std::uint64_t certificates_inserted = 0;
+    std::uint64_t headers_proposed = 0;
+    std::uint64_t votes_given = 0;
+    bool halted = false;
+    std::vector<ValidatorStatus> validators;
+};
+
+struct VertexView {
+    HeaderRef ref;
+    AuthorSet parents;
+    Stake support = 0;
+    std::uint32_t batches = 0;
+    bool ordered = false;
+    /// By the schedule in force: anchors of the future are expectations.
+    bool anchor = false;
+};
+
+/// The one deterministic state machine that joins graph, production, ordering and sync (architecture.md). Performs no
+/// I/O: the same events at the same times give the same effects. One executor at a time.
+class Engine {
+ public:
+    /// Keeps references to committee, signer and reader.
+    Engine(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
+           const DagReader& reader, RecoveredState recovered);
+    ~Engine();
+    Engine(Engine&&) noexcept;
+
+    /// Appends to `out` what is to be done, in order. `now` never goes back. The first event is Started.
+    void step(const Event& event, Time now, Effects& out);
+
+    [[nodiscard]] EngineStatus status() const;
+    /// The certificates of these rounds that are in the graph, ascending.
+    [[nodiscard]] std::vector<VertexView> window(Round first, Round last) const;
+
+ private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace monodon::dag

@@ -1,0 +1,180 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dag/model/commit.hpp"
+#include "dag/model/verification.hpp"
+#include "net/core/time.hpp"
+
+/// What goes into the engine and what comes out: values only, so that nothing re-enters.
+namespace monodon::dag {
+
+/// Of a Persist; rises by one with each.
+using WriteId = Strong<std::uint64_t, struct WriteIdTag>;
+/// Of a SendRequest; rises by one with each, never reused within a process.
+using RequestId = Strong<std::uint64_t, struct RequestIdTag>;
+
+using CommitPtr = std::shared_ptr<const Commit>;
+
+// ---- events -------------------------------------------------------------------------------------------------
+
+/// The first event of a life.
+struct Started {};
+struct HeaderReceived {
+    VerifiedHeader header;
+};
+struct VoteReceived {
+    VerifiedVote vote;
+};
+struct CertificateReceived {
+    VerifiedCertificate certificate;
+};
+/// A batch, our own or another's, is durable in our store.
+struct BatchStored {
+    PayloadEntry entry;
+};
+/// An own batch is durable here and acknowledged by a quorum of stake: it can be proposed.
+struct PayloadReady {
+    PayloadEntry entry;
+};
+/// The write is durable. A write that fails ends the process: there is no event for it.
+struct WriteDone {
+    WriteId id;
+};
+struct CertificatesReply {
+    std::vector<VerifiedCertificate> certificates;
+    /// The server stopped at a limit; the rest begins after the last certificate.
+    bool has_more = false;
+};
+/// The requested batches that came are durable; a BatchStored for each was given before.
+struct BatchesReply {};
+enum class RequestFailure : std::uint8_t {
+    unreachable,  ///< not connected, or the connection ended
+    timeout,
+    not_found,    ///< the peer does not have it
+    busy,         ///< the peer or our window to it is full; try later
+    bad_reply,    ///< what came is not what was asked for
+};
+struct RequestFailed {
+    RequestFailure why;
+};
+/// Exactly one for each SendRequest that was not cancelled.
+struct ReplyReceived {
+    RequestId id;
+    std::variant<CertificatesReply, BatchesReply, RequestFailed> reply;
+};
+/// A connection to a member came up or went down.
+struct PeerChanged {
+    ValidatorIndex peer;
+    bool connected = false;
+};
+/// The application has applied all commits up to this one.
+struct Executed {
+    CommitIndex index;
+};
+/// The time of the last WakeAt has come.
+struct Tick {};
+
+using Event = std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored, PayloadReady,
+                           WriteDone, ReplyReceived, PeerChanged, Executed, Tick>;
+
+// ---- effects ------------------------------------------------------------------------------------------------
+
+struct CertificateRecord {
+    VerifiedCertificate certificate;
+};
+struct VoteRecord {
+    Vote vote;
+};
+struct OwnHeaderRecord {
+    VerifiedHeader header;
+};
+struct CommitRecord {
+    CommitPtr commit;
+};
+/// Rounds up to and including this one have left the graph (gc_round). They stay in the store.
+struct GraphFloorRecord {
+    Round floor;
+};
+using Record = std::variant<CertificateRecord, VoteRecord, OwnHeaderRecord, CommitRecord, GraphFloorRecord>;
+
+/// Writes the records in one transaction, after all earlier Persists: the write queue is first in, first out, so
+/// that nothing becomes durable before what it depends on.
+struct Persist {
+    WriteId id;
+    std::vector<Record> records;
+    /// Answer with WriteDone when durable. Otherwise nothing waits for this write.
+    bool notify = false;
+};
+
+using Message = std::variant<VerifiedHeader, VerifiedVote, VerifiedCertificate>;
+struct Send {
+    ValidatorIndex to;
+    Message message;
+};
+/// To every other member.
+struct Broadcast {
+    Message message;
+};
+
+struct GetCertificates {
+    std::vector<Digest> headers;
+};
+/// All certificates of these rounds, ascending by round and author.
+struct GetCertificatesInRange {
+    Round first;
+    Round last;
+};
+struct GetBatches {
+    std::vector<Digest> batches;
+};
+using RequestBody = std::variant<GetCertificates, GetCertificatesInRange, GetBatches>;
+struct SendRequest {
+    RequestId id;
+    ValidatorIndex to;
+    RequestBody body;
+    Duration deadline;
+};
+struct CancelRequest {
+    RequestId id;
+};
+/// Give a Tick at this time. Replaces the WakeAt before it.
+struct WakeAt {
+    Time at;
+};
+/// An own header has its certificate.
+struct OwnCertified {
+    std::vector<PayloadEntry> payload;
+};
+/// The commit is durable. In index order, each once in a life.
+struct Committed {
+    CommitPtr commit;
+};
+/// The commit is durable and all its batches are in the store: execute it. In index order without gaps, beginning
+/// above the executed index given at start.
+struct Deliver {
+    CommitPtr commit;
+};
+/// An own batch can no longer be executed (8.9): its transactions belong into a new batch.
+struct Requeue {
+    Digest batch;
+};
+/// A member signed two headers for one slot.
+struct Equivocation {
+    HeaderRef first;
+    HeaderRef second;
+};
+/// Two certificates for one slot, or members with stake >= V claim another history: more than f stake is faulty, or
+/// there is a bug. The engine has stopped ordering; nothing binding leaves any more.
+struct Halt {
+    std::string reason;
+};
+
+using Effect = std::variant<Persist, Send, Broadcast, SendRequest, CancelRequest, WakeAt, OwnCertified, Committed,
+                            Deliver, Requeue, Equivocation, Halt>;
+using Effects = std::vector<Effect>;
+
+}  // namespace monodon::dag
