@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dag/events.hpp"
+#include "storage/lmdb/environment.hpp"
+#include "storage/writer_stats.hpp"
+
+namespace monodon::storage {
+
+struct ConsensusTables;
+
+/// Called once, on a writer's thread, when its disk can no longer be trusted: the process logs the reason and
+/// exits with code 65. After it the writer writes nothing and calls nothing.
+using FatalHandler = std::function<void(std::string reason)>;
+
+struct ConsensusOptions {
+    lmdb::EnvironmentOptions environment;
+    FatalHandler fatal;
+    /// Between two attempts on a full disk.
+    std::chrono::milliseconds retry_after{1000};
+    /// Rows that pruning removes in a transaction of its own.
+    std::size_t prune_slice = 1000;
+};
+
+/// What has left the store, or is leaving it.
+struct PruneTarget {
+    /// Certificates of this round and below.
+    dag::Round certificates;
+    /// Commits of this index and below.
+    dag::CommitIndex commits;
+};
+
+/// Votes, own headers, certificates and commits: what safety rests on (consensus.md 3). One thread writes,
+/// first in, first out, and takes all that waits into one synced transaction. Thread-safe.
+class ConsensusStore {
+ public:
+    /// With `environment.create` a store that is not there is made, carrying the `fresh` mark: for a
+    /// brand-new home only, since a member with the mark votes without asking the others (consensus.md 9.3).
+    /// A store of another chain or committee is refused.
+    static Result<std::unique_ptr<ConsensusStore>> open(ConsensusOptions options,
+                                                        const dag::Committee& committee);
+    /// Writes what is queued, unless the disk is full, and ends the writer.
+    ~ConsensusStore();
+
+    /// Queues the records for one transaction. `durable` (may be empty) runs on the writer's thread once they
+    /// and everything queued before are synced; it is short and opens no transaction. A write that fails ends
+    /// the process through the fatal handler: there is no callback for it. Records that contradict what is
+    /// stored (a vote for a lower round, a second header in a slot, a gap in the commits) are our bug and
+    /// abort.
+    void write(std::vector<dag::Record> records, std::function<void()> durable);
+
+    /// Lets everything up to the target leave, in bounded slices between the writes. Targets only rise;
+    /// nothing above the graph floor leaves, and never the newest commit.
+    void prune(PruneTarget target);
+
+    [[nodiscard]] WriterStats stats() const;
+    /// Rows removed by pruning since the start.
+    [[nodiscard]] std::uint64_t pruned_rows() const;
+    [[nodiscard]] const lmdb::Environment& environment() const;
+    [[nodiscard]] const ConsensusTables& tables() const;
+
+ private:
+    class State;
+    explicit ConsensusStore(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace monodon::storage

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "net/core/expected.hpp"
+
+namespace monodon::storage {
+
+/// Why a home can not be used: a sentence for the operator and the exit code of the process.
+struct HomeError {
+    std::string text;
+    int exit_code = 1;
+};
+
+inline constexpr int kExitHomeInUse = 73;
+inline constexpr int kExitHomeUnusable = 78;
+
+/// The directory that a node lives in, locked for this process. Holds the lock file, the `fresh` mark of a
+/// home that no store was made in yet, and the directories of the environments.
+class Home {
+ public:
+    /// Makes the directory (0700) and the mark, if there is no home; an existing one is left as it is.
+    static Expected<void, HomeError> create(const std::filesystem::path& directory);
+    /// Refuses homes in use (73) and, with 78, those that are missing, not ours, open to others, or on a
+    /// network file system, where neither locks nor memory maps hold.
+    static Expected<Home, HomeError> open(const std::filesystem::path& directory);
+    Home(Home&& other) noexcept;
+    Home& operator=(Home&&) = delete;
+    ~Home();
+
+    [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+    [[nodiscard]] std::filesystem::path consensus() const { return directory_ / "consensus"; }
+    [[nodiscard]] std::filesystem::path batches() const { return directory_ / "batches"; }
+    [[nodiscard]] std::filesystem::path state() const { return directory_ / "state"; }
+
+    /// Brand-new: ConsensusStore::open() may make a store. An old home whose store is gone may not: the
+    /// member could vote twice.
+    [[nodiscard]] bool fresh() const;
+    /// After the store was made, durably.
+    Expected<void, HomeError> clear_fresh();
+
+ private:
+    Home(std::filesystem::path directory, int lock) : directory_(std::move(directory)), lock_(lock) {}
+
+    std::filesystem::path directory_;
+    int lock_ = -1;
+};
+
+/// The name of the network file system that holds this path; empty if it is a local one.
+[[nodiscard]] std::string network_file_system(const std::filesystem::path& path);
+
+}  // namespace monodon::storage

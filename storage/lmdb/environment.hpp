@@ -1,0 +1,103 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "storage/lmdb/transaction.hpp"
+
+struct MDB_env;
+
+namespace monodon::storage::lmdb {
+
+/// Where a disk can refuse.
+enum class DiskStep : std::uint8_t { reserve, put, commit };
+/// For tests: asked before each step; an errno lets the step fail with it, 0 lets it pass.
+using FaultHook = std::function<int(DiskStep)>;
+
+struct EnvironmentOptions {
+    std::filesystem::path directory;
+    /// Makes the directory and an empty environment if there is none.
+    bool create = false;
+    /// Bytes of address space at first; doubled when full, up to the limit.
+    std::size_t map_size = std::size_t{256} << 20;
+    std::size_t map_limit = std::size_t{64} << 30;
+    /// reserve() extends the file by multiples of this.
+    std::size_t preallocate = std::size_t{16} << 20;
+    unsigned tables = 12;
+    FaultHook faults;
+};
+
+struct EnvironmentStats {
+    std::uint64_t map_bytes = 0;
+    /// Up to the last page that was ever used; free pages within are used again.
+    std::uint64_t used_bytes = 0;
+    /// What the file takes on the disk, preallocation included.
+    std::uint64_t file_bytes = 0;
+};
+
+/// One LMDB environment: a directory with one file. At most one handle per directory in a process. Every
+/// commit is synced: none of LMDB's flags that weaken that is ever set. Thread-safe, except where a method
+/// says otherwise.
+class Environment {
+ public:
+    static Result<std::unique_ptr<Environment>> open(EnvironmentOptions options);
+    ~Environment();
+    Environment(const Environment&) = delete;
+    Environment& operator=(const Environment&) = delete;
+
+    /// Opens these tables and makes those that do not exist. Before anybody else uses the environment.
+    [[nodiscard]] Result<std::vector<Table>> tables(const std::vector<const char*>& names);
+
+    [[nodiscard]] Result<ReadTransaction> read() const;
+    /// Waits for the write transaction before it.
+    [[nodiscard]] Result<WriteTransaction> write();
+
+    /// Makes sure that the file has room for this many bytes more, so that the disk refuses before a
+    /// transaction and not within its commit. By the thread that writes, without a transaction.
+    [[nodiscard]] Result<void> reserve(std::size_t bytes);
+    /// Doubles the map; no_space at its limit. Waits until nobody in this process has a transaction and keeps
+    /// new ones waiting. By a thread without a transaction.
+    [[nodiscard]] Result<void> grow();
+    /// Frees the slots of readers whose process died: they would keep pages from being used again.
+    void check_readers();
+
+    [[nodiscard]] EnvironmentStats stats() const;
+    [[nodiscard]] const std::filesystem::path& directory() const { return options_.directory; }
+
+ private:
+    friend class Transaction;
+    friend class WriteTransaction;
+
+    explicit Environment(EnvironmentOptions options) : options_(std::move(options)) {}
+    Result<void> open_files();
+    void enter() const;
+    void leave() const;
+    [[nodiscard]] int fault(DiskStep step) const { return options_.faults ? options_.faults(step) : 0; }
+
+    EnvironmentOptions options_;
+    MDB_env* env_ = nullptr;
+    bool registered_ = false;
+    /// Bytes of the file that are known to be allocated. Of the writing thread.
+    std::uint64_t allocated_ = 0;
+
+    /// The map may only be moved while no transaction is open in the process: transactions enter here, and
+    /// wait while it grows.
+    mutable std::mutex mutex_;
+    mutable std::condition_variable changed_;
+    mutable std::size_t inside_ = 0;
+    bool growing_ = false;
+};
+
+/// Runs `fill` in a write transaction and commits it; when the map is full, grows it and does it all again.
+/// First reserves room for `bytes` of rows. `fill` therefore may run more than once and has no effects but on
+/// its transaction.
+[[nodiscard]] Result<void> write_growing(Environment& environment, std::size_t bytes,
+                                         const std::function<Result<void>(WriteTransaction&)>& fill);
+
+}  // namespace monodon::storage::lmdb
