@@ -81,7 +81,8 @@ class CanonicalReader {
     T integer() {
         const ByteView raw = fixed(sizeof(T));
         std::uint64_t value = 0;
-        for (std::size_t at = 0; at < raw.size(); ++at) value |= static_cast<std::uint64_t>(raw[at]) << (8 * at);
+        for (std::size_t at = 0; at < raw.size(); ++at)
+            value |= static_cast<std::uint64_t>(raw[at]) << (8 * at);
         return static_cast<T>(value);
     }
 

@@ -6,8 +6,9 @@
 namespace monodon {
 
 void check_failed(std::string_view condition, std::source_location where) {
-    std::fprintf(stderr, "monodon: invariant broken: %.*s at %s:%u in %s\n", static_cast<int>(condition.size()),
-                 condition.data(), where.file_name(), where.line(), where.function_name());
+    std::fprintf(stderr, "monodon: invariant broken: %.*s at %s:%u in %s\n",
+                 static_cast<int>(condition.size()), condition.data(), where.file_name(), where.line(),
+                 where.function_name());
     std::abort();
 }
 

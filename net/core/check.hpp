@@ -12,8 +12,8 @@ namespace monodon {
 }  // namespace monodon
 
 /// Always on, also in release builds: a validator that is wrong about itself must stop before it signs.
-#define MONODON_CHECK(condition)                                                     \
-    do {                                                                             \
-        if (!(condition)) [[unlikely]]                                               \
-            ::monodon::check_failed(#condition, std::source_location::current());    \
+#define MONODON_CHECK(condition)                                                  \
+    do {                                                                          \
+        if (!(condition)) [[unlikely]]                                            \
+            ::monodon::check_failed(#condition, std::source_location::current()); \
     } while (false)

@@ -1,8 +1,8 @@
 #include "net/core/digest.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
+
+#include <openssl/evp.h>
 
 #include "net/core/check.hpp"
 

@@ -21,8 +21,8 @@ class Unexpected {
     E error_;
 };
 
-/// A value or an error: the subset of C++23's std::expected that this project uses, until the compiler has it.
-/// Access to the side that is not there is our bug and aborts.
+/// A value or an error: the subset of C++23's std::expected that this project uses, until the compiler has
+/// it. Access to the side that is not there is our bug and aborts.
 template <class T, class E>
 class [[nodiscard]] Expected {
  public:

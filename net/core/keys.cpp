@@ -1,9 +1,9 @@
 #include "net/core/keys.hpp"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <sodium.h>
 
 #include "net/core/check.hpp"
 
@@ -57,7 +57,8 @@ std::string PeerId::text() const {
 std::optional<PeerId> PeerId::parse(std::string_view text) {
     const auto bytes = from_base58(text);
     if (!bytes || bytes->size() < kIdentityMultihash.size()) return std::nullopt;
-    if (!std::equal(kIdentityMultihash.begin(), kIdentityMultihash.end(), bytes->begin())) return std::nullopt;
+    if (!std::equal(kIdentityMultihash.begin(), kIdentityMultihash.end(), bytes->begin()))
+        return std::nullopt;
     const auto key = from_libp2p(ByteView(*bytes).subspan(kIdentityMultihash.size()));
     if (!key) return std::nullopt;
     return PeerId(*key);

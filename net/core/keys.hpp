@@ -25,8 +25,8 @@ struct Signature {
     friend auto operator<=>(const Signature&, const Signature&) = default;
 };
 
-/// The libp2p name of an identity: the identity multihash of the protobuf form of an Ed25519 public key, so the
-/// same key has the same name in every libp2p tool. Ordered by the bytes of the key.
+/// The libp2p name of an identity: the identity multihash of the protobuf form of an Ed25519 public key, so
+/// the same key has the same name in every libp2p tool. Ordered by the bytes of the key.
 class PeerId {
  public:
     PeerId() = default;
@@ -59,10 +59,12 @@ class Signer {
 class SignatureVerifier {
  public:
     virtual ~SignatureVerifier() = default;
-    [[nodiscard]] virtual bool verify(const PublicKey& key, ByteView message, const Signature& signature) const = 0;
+    [[nodiscard]] virtual bool verify(const PublicKey& key, ByteView message,
+                                      const Signature& signature) const = 0;
 };
 
-/// An Ed25519 key pair. The secret half is wiped when the object goes. Signing is deterministic and thread-safe.
+/// An Ed25519 key pair. The secret half is wiped when the object goes. Signing is deterministic and
+/// thread-safe.
 class KeyPair final : public Signer {
  public:
     /// From the system's random source.
@@ -88,7 +90,8 @@ class KeyPair final : public Signer {
 /// Ed25519 by libsodium, which refuses keys of small order and non-canonical encodings.
 class Ed25519Verifier final : public SignatureVerifier {
  public:
-    [[nodiscard]] bool verify(const PublicKey& key, ByteView message, const Signature& signature) const override;
+    [[nodiscard]] bool verify(const PublicKey& key, ByteView message,
+                              const Signature& signature) const override;
 };
 
 }  // namespace monodon

@@ -1,11 +1,11 @@
 #include "net/core/log.hpp"
 
-#include <spdlog/sinks/ansicolor_sink.h>
-#include <spdlog/spdlog.h>
-
 #include <array>
 #include <atomic>
 #include <cstdlib>
+
+#include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 namespace monodon::log {

@@ -30,8 +30,8 @@ void set_level(Category category, Level level);
 [[nodiscard]] Level level(Category category);
 [[nodiscard]] inline bool enabled(Category category, Level wanted) { return wanted >= level(category); }
 
-/// Named values of a line, kept apart from the text so that the JSON form has them as members. The usual keys:
-/// round, digest, peer, error.
+/// Named values of a line, kept apart from the text so that the JSON form has them as members. The usual
+/// keys: round, digest, peer, error.
 using Fields = std::vector<std::pair<std::string_view, std::string>>;
 
 /// Thread-safe. Nothing a peer sends may cause a line at info or above without a limit on its rate.

@@ -5,8 +5,8 @@
 
 namespace monodon {
 
-/// A number with a meaning of its own: explicit in both directions, ordered, and with no arithmetic, so that a
-/// round is never added to an author index by accident.
+/// A number with a meaning of its own: explicit in both directions, ordered, and with no arithmetic, so that
+/// a round is never added to an author index by accident.
 template <class T, class Tag>
 class Strong {
  public:
