@@ -24,6 +24,9 @@ struct ReputationRule {
     std::uint64_t inactive_weight = 10;
     std::uint64_t active_weight = 1000;
     std::uint64_t failure_threshold_percent = 10;
+
+    /// With the windows that a committee of this size gets where they are zero.
+    [[nodiscard]] ReputationRule with_defaults(std::size_t committee_size) const;
 };
 using LeaderRule = std::variant<ReputationRule, RoundRobin, LeaderTable>;
 

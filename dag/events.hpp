@@ -17,8 +17,6 @@ using WriteId = Strong<std::uint64_t, struct WriteIdTag>;
 /// Of a SendRequest; rises by one with each, never reused within a process.
 using RequestId = Strong<std::uint64_t, struct RequestIdTag>;
 
-using CommitPtr = std::shared_ptr<const Commit>;
-
 // ---- events -------------------------------------------------------------------------------------------------
 
 /// The first event of a life.

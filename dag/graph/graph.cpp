@@ -42,7 +42,9 @@ Insertion Graph::insert(const VerifiedCertificate& certificate) {
     if (Row* before = row(below(header.round, 1)); before != nullptr && header.round > next(floor_)) {
         for (const Parent& parent : header.parents) {
             Vertex& vertex = *before->by_author[parent.author.value()];
+            const bool was_supported = vertex.support >= committee_.support();
             vertex.support += committee_.stake(header.author);
+            if (!was_supported && vertex.support >= committee_.support()) supported_.push_back(vertex.ref().slot());
             vertex.children.insert(header.author);
         }
     }

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "dag/model/committee.hpp"
@@ -64,6 +65,9 @@ class Graph {
     [[nodiscard]] std::vector<AuthorSet> history(Slot from, Round low) const;
     [[nodiscard]] bool reaches(Slot from, Slot to) const;
 
+    /// The slots whose support has reached V since the last call, in the order in which that happened: nothing else
+    /// can make an anchor committable. For the one orderer of this graph.
+    [[nodiscard]] std::vector<Slot> take_supported() { return std::exchange(supported_, {}); }
     /// The slot must be present.
     void mark_ordered(Slot slot);
     /// Drops whole rounds up to and including `floor`; never raises beyond what it is told, never falls (5).
@@ -90,6 +94,8 @@ class Graph {
     /// rows_[i] is round floor_ + 1 + i.
     std::deque<Row> rows_;
     Round highest_quorum_;
+    /// At most one entry per vertex.
+    std::vector<Slot> supported_;
 };
 
 }  // namespace monodon::dag

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "dag/model/header.hpp"
@@ -30,6 +31,9 @@ struct Commit {
 
     [[nodiscard]] CommitClaim claim() const { return {index, digest}; }
 };
+
+/// Commits are shared between the engine, the store and execution without a copy.
+using CommitPtr = std::shared_ptr<const Commit>;
 
 /// The commit digest of consensus.md 8.6; needs headers only, no batch body.
 [[nodiscard]] Digest commit_digest(const Committee& committee, const Commit& commit);
