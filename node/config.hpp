@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/core/expected.hpp"
+#include "net/core/log.hpp"
+#include "net/core/time.hpp"
+
+namespace monodon::node {
+
+enum class Durability : std::uint8_t {
+    fsync,  ///< a batch is acknowledged when it is synced
+    os      ///< when it is written; the sync moves before the vote or header that names it
+};
+
+/// What an operator may set, with the defaults that hold where he sets nothing. Bytes are plain numbers; what
+/// has a unit has it in its type. The keys of config.toml are `section.field`, spelled as here.
+struct Settings {
+    struct Node {
+        std::string name;  ///< shown in logs and status; empty: the member's name in the genesis file
+        std::uint64_t threads = 0;  ///< of the pool for sockets and requests; 0: one per processor
+    } node;
+    struct Net {
+        std::string listen = "127.0.0.1:0";
+        std::uint64_t clients = 64;
+        std::uint64_t clients_per_address = 16;
+        bool loopback_exempt = true;
+        std::uint64_t memory = 192ULL << 20;
+        Duration redial_max = std::chrono::seconds(2);
+        bool compress_bulk = false;
+    } net;
+    struct Api {
+        std::string listen = "127.0.0.1:0";  ///< empty: no public API
+        std::vector<std::string> hosts;      ///< names a request may call us by, besides loopback ones
+        std::uint64_t connections = 256;
+        std::uint64_t connections_per_address = 64;
+        std::uint64_t waiters = 1024;
+    } api;
+    struct Worker {
+        std::uint64_t batch_bytes = 128ULL << 10;
+        Duration batch_delay = std::chrono::milliseconds(5);
+        std::uint64_t inflight_bytes_max = 64ULL << 20;
+        std::uint64_t duplicate_window = 1ULL << 18;  ///< transaction ids
+    } worker;
+    struct Consensus {
+        Duration min_round_delay = std::chrono::milliseconds(5);
+        Duration idle_round = std::chrono::seconds(1);
+        Duration leader_timeout = std::chrono::milliseconds(50);
+        Duration leader_timeout_max = std::chrono::seconds(1);
+        Duration grace = std::chrono::milliseconds(20);
+        std::uint64_t retention = 0;  ///< rounds; 0: three ordering windows
+    } consensus;
+    struct Storage {
+        Durability durability = Durability::fsync;
+        std::uint64_t retention_commits = 100'000;
+        std::uint64_t consensus_map = 16ULL << 30;
+        std::uint64_t batch_map = 16ULL << 30;
+        std::uint64_t state_map = 16ULL << 30;
+        std::uint64_t batch_cache = 64ULL << 20;
+    } storage;
+    struct Log {
+        log::Level level = log::Level::info;
+        std::optional<log::Format> format;  ///< nothing: text on a terminal, else JSON
+    } log;
+    struct Admin {
+        std::string socket;  ///< empty: admin.sock in the home
+        std::string group;   ///< its members may read; empty: nobody but the owner
+    } admin;
+    struct Debug {
+        Duration send_delay{0};
+        std::vector<std::string> drop_outgoing;  ///< names of net::Method
+    } debug;
+};
+
+/// One key as `config show --origin` and /v1/config give it.
+struct ConfigRow {
+    std::string key;
+    /// As TOML writes it.
+    std::string value;
+    /// `default`, `config.toml:12`, `MONODON_NET_LISTEN` or `--set`.
+    std::string origin;
+    std::string help;
+};
+
+/// Where values come from; the later ones win.
+struct ConfigSources {
+    /// Must exist if given.
+    std::optional<std::filesystem::path> file;
+    /// Name and value; those that do not begin with MONODON_ are passed over.
+    std::vector<std::pair<std::string, std::string>> environment;
+    /// `key=value`, as --set takes them.
+    std::vector<std::string> overrides;
+};
+
+/// All that is wrong, a line each, with file:line and a suggestion where there is one.
+using ConfigProblems = std::vector<std::string>;
+/// Exit code of a process whose configuration (or genesis, or key file) is wrong.
+inline constexpr int kExitConfiguration = 78;
+
+/// The settings of one process and where each came from. Immutable once loaded.
+class Config {
+ public:
+    /// Defaults only.
+    Config();
+    [[nodiscard]] static Expected<Config, ConfigProblems> load(const ConfigSources& sources);
+
+    [[nodiscard]] const Settings& settings() const { return settings_; }
+    /// Every key, in the order of the file.
+    [[nodiscard]] std::vector<ConfigRow> rows() const;
+
+ private:
+    Settings settings_;
+    std::vector<std::string> origins_;
+};
+
+/// A config.toml with every key at its default, commented out under its explanation. Lines of `set` (key and
+/// value as TOML) are written live. Our bug if a key of `set` does not exist.
+[[nodiscard]] std::string default_config_text(
+    const std::vector<std::pair<std::string, std::string>>& set = {});
+/// Fails if the file exists.
+[[nodiscard]] Expected<void, std::string> write_default_config(
+    const std::filesystem::path& path, const std::vector<std::pair<std::string, std::string>>& set = {});
+
+/// The variables of this process that begin with MONODON_. MONODON_HOME, MONODON_DIR and MONODON_TEST_* are
+/// other people's and are left out.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> process_environment();
+
+}  // namespace monodon::node
