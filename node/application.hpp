@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dag/events.hpp"
+#include "net/core/bytes.hpp"
+#include "net/core/digest.hpp"
+#include "net/core/expected.hpp"
+
+namespace monodon::node {
+
+/// One transaction as it lies in a request or a batch.
+struct TransactionView {
+    ByteView bytes;
+};
+
+/// What the application says of a transaction before it is accepted.
+enum class Verdict : std::uint8_t { ok, malformed };
+
+/// What executing one transaction did. `malformed` happens only to what another validator admitted wrongly:
+/// it is ordered, and changes nothing.
+enum class Outcome : std::uint8_t { ok, mismatch, absent, value, malformed };
+/// As receipts spell it, for example `mismatch`.
+[[nodiscard]] std::string_view name(Outcome outcome);
+
+struct BlockBatch {
+    dag::PayloadEntry entry;
+    /// The encoded batch, which parse_batch() has accepted.
+    SharedBytes bytes;
+    /// Outcomes are wanted: a client of this node waits for them.
+    bool report = false;
+};
+
+/// One commit with the batches that it executes, in the order of its payload.
+struct CommittedBlock {
+    dag::CommitPtr commit;
+    std::vector<BlockBatch> batches;
+};
+
+/// The outcomes of one batch whose report was wanted.
+struct AppliedBatch {
+    Digest batch;
+    dag::CommitIndex commit;
+    /// Of the commit's anchor.
+    dag::Round round;
+    /// Place of the first transaction among those of the commit, from 0.
+    std::uint64_t position = 0;
+    /// One per transaction, in order.
+    std::vector<Outcome> outcomes;
+    /// What transactions with the outcome `value` read: position in the batch, ascending, and the bytes. The
+    /// rest is left out beyond kReadBytesMax a batch.
+    std::vector<std::pair<std::uint32_t, SharedBytes>> values;
+
+    static constexpr std::size_t kReadBytesMax = 1024 * 1024;
+};
+
+/// The state root as of one commit.
+struct StateRoot {
+    dag::CommitIndex index;
+    Digest root;
+    friend bool operator==(const StateRoot&, const StateRoot&) = default;
+};
+
+struct Applied {
+    std::vector<AppliedBatch> reported;
+    /// Those that fell due within the blocks, ascending by index.
+    std::vector<StateRoot> roots;
+};
+
+/// What the ordered transactions are executed by, in process. All calls but check() come from one thread,
+/// which may be blocked; check() is thread-safe and quick.
+class Application {
+ public:
+    virtual ~Application() = default;
+
+    /// The index of the first commit that is not part of the durable state: replay begins there.
+    [[nodiscard]] virtual dag::CommitIndex next_index() = 0;
+    [[nodiscard]] virtual Verdict check(TransactionView transaction) const = 0;
+    /// Executes consecutive blocks, which are durable, in order. State and index change in one atomic write
+    /// for the whole span; blocks at or below the applied index are skipped, and a gap is our bug. A failure
+    /// is the disk's, in words: nothing was changed, and nothing may be applied any more.
+    [[nodiscard]] virtual Expected<Applied, std::string> apply(std::span<const CommittedBlock> blocks) = 0;
+};
+
+}  // namespace monodon::node
