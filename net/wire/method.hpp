@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace monodon::net {
@@ -89,6 +90,7 @@ struct MethodInfo {
 /// Null for a method that this version does not know.
 [[nodiscard]] const MethodInfo* find_method(std::uint16_t number);
 [[nodiscard]] const MethodInfo* find_method(Method method);
+[[nodiscard]] std::span<const MethodInfo> all_methods();
 
 /// No message is larger, whatever its method.
 inline constexpr std::uint32_t kMessageBytesMax = 16 * 1024 * 1024;
