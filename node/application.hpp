@@ -30,8 +30,9 @@ enum class Outcome : std::uint8_t { ok, mismatch, absent, value, malformed };
 
 struct BlockBatch {
     dag::PayloadEntry entry;
-    /// The encoded batch, which parse_batch() has accepted.
+    /// The encoded batch, and what parse_batch() made of it.
     SharedBytes bytes;
+    dag::BatchView view;
     /// Outcomes are wanted: a client of this node waits for them.
     bool report = false;
 };

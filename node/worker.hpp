@@ -12,8 +12,10 @@
 #include "dag/events.hpp"
 #include "dag/model/committee.hpp"
 #include "node/application.hpp"
+#include "node/latency.hpp"
 #include "node/receipts.hpp"
 #include "node/slice.hpp"
+#include "storage/batch_store.hpp"
 
 namespace monodon::node {
 
@@ -37,32 +39,12 @@ struct WorkerConfig {
     /// A batch that is durable here is proposed after this time even if too few have acknowledged it: voters
     /// fetch what they miss (consensus.md V5a).
     Duration propose_unacknowledged = std::chrono::seconds(1);
-    /// Rounds above our highest in which another's batch may be sealed.
-    std::uint64_t ahead = 128;
-    /// LIFE of a sealed batch in rounds.
-    std::uint64_t batch_life = 4096;
     /// False if the batch store does not sync before it acknowledges: then nothing is `durable` before
     /// `certified`.
     bool durable_offered = true;
     /// Batches of one author that are being hashed or written. A sender has at most 4 MiB unacknowledged;
     /// twice that because a resend may overtake an acknowledgement.
     std::size_t incoming_bytes_max = 8 * 1024 * 1024;
-    /// Stored batches of one author that no commit has named: beyond this nothing more of it is taken.
-    std::size_t unreferenced_bytes_max = 256 * 1024 * 1024;
-};
-
-/// Rounds as the engine last published them.
-struct WorkerRounds {
-    /// Of our last header.
-    dag::Round own;
-    /// The highest in the graph.
-    dag::Round highest;
-};
-
-/// A batch to be stored, as it came; the entry is what was checked and computed from these bytes.
-struct BatchToStore {
-    dag::PayloadEntry entry;
-    Slice bytes;
 };
 
 /// What the worker needs of the rest of the node. All are thread-safe, quick and never call back from within.
@@ -73,18 +55,19 @@ struct WorkerPorts {
     std::function<void(dag::ValidatorIndex, const std::vector<Digest>&)> send_ack;
     /// Bytes that wait for a member in the data class.
     std::function<std::size_t(dag::ValidatorIndex)> queued_bytes;
-    /// Writes the batch and calls back once, on any thread, when it is durable. A failed write ends the
-    /// process elsewhere: then there is no callback.
-    std::function<void(BatchToStore, std::function<void()>)> store;
-    /// Is this batch durable in our store? Reads the store.
-    std::function<bool(const Digest&)> stored;
-    /// The bytes of a stored batch. Reads the store.
-    std::function<SharedBytes(const Digest&)> load;
+    /// BatchStore::put(): calls back once, on any thread, when the batch is durable, unless it is refused. A
+    /// write that fails ends the process elsewhere.
+    std::function<Expected<void, storage::PutError>(const dag::PayloadEntry&, SharedBytes, storage::Standing,
+                                                    std::function<void()>)>
+        store;
+    /// The bytes of a stored batch, or null. Reads the store.
+    std::function<SharedBytes(const dag::PayloadEntry&)> load;
     /// To the engine: an own batch can be proposed.
     std::function<void(const dag::PayloadEntry&)> payload_ready;
     /// To the engine: a batch is durable here.
     std::function<void(const dag::PayloadEntry&)> batch_stored;
-    std::function<WorkerRounds()> rounds;
+    /// Of our last header, as the engine last published it.
+    std::function<dag::Round()> round;
     std::function<Time()> now;
     /// Runs a function on the crypto pool.
     std::function<void(std::function<void()>)> post_crypto;
@@ -97,16 +80,10 @@ struct Submission {
     std::vector<Slice> transactions;
     Stage want = Stage::committed;
     Duration timeout = std::chrono::seconds(10);
-    /// On the worker's strand or within submit(); must be quick.
+    /// On the worker's strand; must be quick.
     std::function<void(const StageReport&)> report;
 };
 inline constexpr std::size_t kSubmissionTransactionsMax = 4096;
-
-struct LatencySummary {
-    Duration p50{0};
-    Duration p99{0};
-    std::uint64_t samples = 0;
-};
 
 /// Numbers for status, readiness and metrics. Counters are since the start of the process.
 struct WorkerStatus {
@@ -127,14 +104,14 @@ struct WorkerStatus {
     /// By Refusal.
     std::array<std::uint64_t, 5> transactions_refused{};
     std::uint64_t batches_sealed = 0;
+    std::uint64_t batch_bytes_sealed = 0;
     std::uint64_t batches_resent = 0;
     std::uint64_t batches_requeued = 0;
     std::uint64_t batches_stored = 0;
     std::uint64_t batches_refused = 0;
 
-    /// Of the transactions given to this node, over the last 10 s, from acceptance.
-    LatencySummary commit_latency;
-    LatencySummary execution_latency;
+    /// Of the transactions given to this node, from acceptance to each stage.
+    std::array<LatencySummary, kStages> latency;
     /// Of the whole committee, over the last 10 s.
     double committed_per_second = 0;
 };
@@ -161,7 +138,11 @@ class Worker {
     void stop(std::function<void()> done);
 
     // ---- clients ----
-    void submit(Submission submission);
+    /// Names the submission for forget().
+    std::uint64_t submit(Submission submission);
+    /// Nobody waits for its reports any more: none begins after this returns, unless one is under way. The
+    /// transactions are not affected. Numbers of the past are ignored.
+    void forget(std::uint64_t submission);
     [[nodiscard]] std::optional<Receipt> find(const Digest& id) const;
     [[nodiscard]] WorkerStatus status() const;
 
