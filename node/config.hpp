@@ -40,13 +40,14 @@ struct Settings {
         std::vector<std::string> hosts;      ///< names a request may call us by, besides loopback ones
         std::uint64_t connections = 256;
         std::uint64_t connections_per_address = 64;
-        std::uint64_t waiters = 1024;
     } api;
     struct Worker {
         std::uint64_t batch_bytes = 128ULL << 10;
         Duration batch_delay = std::chrono::milliseconds(5);
-        std::uint64_t inflight_bytes_max = 64ULL << 20;
-        std::uint64_t duplicate_window = 1ULL << 18;  ///< transaction ids
+        std::uint64_t accepted_bytes_max = 64ULL << 20;
+        std::uint64_t inflight_bytes_max = 4ULL << 20;  ///< to one peer
+        std::uint64_t duplicate_window = 512 * 1024;    ///< transaction ids
+        std::uint64_t waiters_max = 16 * 1024;
     } worker;
     struct Consensus {
         Duration min_round_delay = std::chrono::milliseconds(5);
@@ -59,9 +60,10 @@ struct Settings {
     struct Storage {
         Durability durability = Durability::fsync;
         std::uint64_t retention_commits = 100'000;
-        std::uint64_t consensus_map = 16ULL << 30;
-        std::uint64_t batch_map = 16ULL << 30;
-        std::uint64_t state_map = 16ULL << 30;
+        std::uint64_t retention_bytes = 20ULL << 30;  ///< of batches
+        std::uint64_t consensus_map = 64ULL << 30;
+        std::uint64_t batch_map = 64ULL << 30;
+        std::uint64_t state_map = 64ULL << 30;
         std::uint64_t batch_cache = 64ULL << 20;
     } storage;
     struct Log {

@@ -7,14 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "dag/events.hpp"
-#include "dag/model/commit.hpp"
+#include "dag/engine.hpp"
 #include "net/core/bytes.hpp"
 #include "net/core/digest.hpp"
 #include "net/core/expected.hpp"
 #include "net/core/log.hpp"
 #include "net/core/time.hpp"
 #include "node/config.hpp"
+#include "node/executor.hpp"
+#include "node/receipts.hpp"
+#include "node/worker.hpp"
+#include "storage/writer_stats.hpp"
 
 /// What the HTTP interfaces see of a node: snapshots and functions that give them. node.cpp fills it in;
 /// tests use fakes. Nothing here steps the engine.
@@ -123,22 +126,22 @@ using DagCallback = std::function<void(std::vector<VertexSnapshot>)>;
 
 struct StoreSnapshot {
     struct Environment {
+        /// consensus, batches or state.
         std::string name;
         std::uint64_t map_bytes = 0;
         std::uint64_t used_bytes = 0;
+        /// On the disk.
         std::uint64_t file_bytes = 0;
-        /// Write transactions since start, records in them, and the time they took.
-        std::uint64_t commits = 0;
-        std::uint64_t records = 0;
-        Duration commit_time{0};
-        std::uint64_t queued = 0;
-        std::uint64_t errors = 0;
+        /// Absent where somebody else's thread writes: state.
+        std::optional<storage::WriterStats> writer;
     };
     std::vector<Environment> environments;
     std::string durability;
     std::uint64_t oldest_commit = 0;
     std::uint64_t newest_commit = 0;
     std::uint64_t free_disk_bytes = 0;
+    /// Rows that did not verify since the start.
+    std::uint64_t damaged = 0;
 };
 
 struct QueueSnapshot {
@@ -156,75 +159,15 @@ struct StateSnapshot {
     std::uint64_t keys = 0;
 };
 
-/// Counts since the process began, for metrics; whoever counts, counts once.
+/// What the parts of the node count themselves: for metrics. Counters are since the process began.
 struct ActivitySnapshot {
-    struct Labelled {
-        std::string label;
-        std::uint64_t value = 0;
-    };
-    struct Latency {
-        std::string stage;
-        std::uint64_t count = 0;
-        double sum_s = 0;
-        double p50_s = 0;
-        double p99_s = 0;
-    };
-    /// By result of admission and what came after: accepted, duplicate, busy, too_large, malformed, requeued
-    /// ...
-    std::vector<Labelled> transactions;
-    /// From arrival to the stage, for own transactions.
-    std::vector<Latency> latency;
-    std::uint64_t batches_sealed = 0;
-    std::uint64_t batches_received = 0;
-    std::uint64_t batches_requeued = 0;
-    std::uint64_t batch_bytes = 0;
-    /// Bytes admitted and not yet committed.
-    std::uint64_t inflight_bytes = 0;
+    dag::EngineStatus engine;
+    WorkerStatus worker;
+    ExecutionStatus execution;
     std::uint64_t signatures_verified = 0;
     std::uint64_t signatures_refused = 0;
     Duration verify_time{0};
-    std::uint64_t headers_proposed = 0;
-    std::uint64_t votes_given = 0;
-    std::uint64_t certificates_inserted = 0;
-    std::uint64_t suspended = 0;
-    std::uint64_t pending_headers = 0;
-    std::uint64_t missing_batches = 0;
-    std::uint64_t requests_in_flight = 0;
 };
-
-/// How far a transaction has come.
-enum class TxStage : std::uint8_t { accepted, durable, certified, committed, executed, requeued };
-[[nodiscard]] std::string_view name(TxStage stage);
-[[nodiscard]] std::optional<TxStage> parse_tx_stage(std::string_view text);
-
-/// What is known of a transaction; what is not known yet is absent.
-struct TxReceipt {
-    Digest id;
-    TxStage stage = TxStage::accepted;
-    std::optional<std::uint64_t> commit;
-    std::optional<std::uint64_t> round;
-    /// Among the transactions of the commit.
-    std::optional<std::uint64_t> position;
-    /// Name of the member whose batch holds it.
-    std::string validator;
-    /// ok, mismatch, absent or value; empty before execution and for opaque bytes.
-    std::string result;
-    /// What a get read.
-    std::optional<Bytes> value;
-    /// From arrival at this node.
-    std::optional<Duration> durable;
-    std::optional<Duration> certified;
-    std::optional<Duration> committed;
-    std::optional<Duration> executed;
-};
-
-enum class TxRefusal : std::uint8_t { too_large, malformed, busy, empty, unavailable };
-struct TxRefused {
-    TxRefusal why = TxRefusal::busy;
-    /// For busy.
-    Duration retry_after = std::chrono::seconds(1);
-};
-using SubmitCallback = std::function<void(Expected<TxReceipt, TxRefused>)>;
 
 struct KvRead {
     std::optional<Bytes> value;
@@ -243,6 +186,8 @@ struct CommitsUnavailable {
 /// The ports. All may be called from any thread and return quickly; none is null. What calls back may do so
 /// within the call.
 struct NodeView {
+    /// Name of this member: its receipts say who holds a transaction.
+    std::string name;
     std::function<StatusSnapshot()> status;
     /// Loop and writer heartbeats.
     std::function<std::vector<HealthCheck>()> liveness;
@@ -256,14 +201,12 @@ struct NodeView {
     std::function<ActivitySnapshot()> activity;
     std::function<std::vector<ConfigRow>()> config;
 
-    /// Takes a transaction and calls back exactly once, from any thread: refused, or when it has reached the
-    /// stage (a duplicate: when the one before has; at once if it had). The number names the wait for
-    /// forget().
-    std::function<std::uint64_t(SharedBytes transaction, TxStage wanted, SubmitCallback)> submit;
-    /// Nobody waits any more: the callback may be dropped. Numbers of the past are ignored.
-    std::function<void(std::uint64_t wait)> forget;
-    std::function<std::optional<TxReceipt>(const Digest&)> find_receipt;
-    std::function<KvRead(ByteView key)> kv_get;
+    /// Worker::submit(), forget() and find().
+    std::function<std::uint64_t(Submission)> submit;
+    std::function<void(std::uint64_t submission)> forget;
+    std::function<std::optional<Receipt>(const Digest&)> find_receipt;
+    /// The error says why the state cannot be read.
+    std::function<Expected<KvRead, std::string>(ByteView key)> kv_get;
     /// Ascending from this index, at most `limit` and, but for the first, at most `bytes` of encoded commits.
     /// Empty for the index after the newest.
     std::function<Expected<std::vector<dag::CommitPtr>, CommitsUnavailable>(
