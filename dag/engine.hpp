@@ -10,8 +10,8 @@
 
 namespace monodon::dag {
 
-/// What the engine reads of the store beyond what it holds. Short reads, on the engine's executor; memory in the
-/// simulator.
+/// What the engine reads of the store beyond what it holds. Short reads, on the engine's executor; memory in
+/// the simulator.
 class DagReader {
  public:
     virtual ~DagReader() = default;
@@ -22,8 +22,9 @@ class DagReader {
 
 /// What a life begins with; empty for the first.
 struct RecoveredState {
-    /// Ascending, without gaps, up to the newest: all whose anchor lies within LIFE rounds below the newest anchor
-    /// (the executed set), and at least OrderingConfig::history_events() of them (reputation), if there are so many.
+    /// Ascending, without gaps, up to the newest: all whose anchor lies within LIFE rounds below the newest
+    /// anchor (the executed set), and at least OrderingConfig::history_events() of them (reputation), if
+    /// there are so many.
     std::vector<CommitPtr> commits;
     /// All with a round above the graph floor, ascending by round.
     std::vector<VerifiedCertificate> certificates;
@@ -56,6 +57,8 @@ struct EngineStatus {
     std::optional<HeaderRef> last_anchor;
     CommitClaim last_commit;
     CommitClaim durable_commit;
+    /// The highest commit that stake >= V claims; above ours by the lag.
+    CommitIndex supported_claim;
     CommitIndex delivered;
     CommitIndex executed;
     std::size_t suspended = 0;
@@ -69,7 +72,10 @@ struct EngineStatus {
     std::uint64_t certificates_inserted = 0;
     std::uint64_t headers_proposed = 0;
     std::uint64_t votes_given = 0;
-    bool halted = false;
+    /// Conflicting commit claims heard; one alone is a liar's or a broken member's.
+    std::uint64_t claim_conflicts = 0;
+    /// Why ordering has stopped for good; nothing while all is well.
+    std::optional<std::string> halted;
     std::vector<ValidatorStatus> validators;
 };
 
@@ -83,8 +89,8 @@ struct VertexView {
     bool anchor = false;
 };
 
-/// The one deterministic state machine that joins graph, production, ordering and sync (architecture.md). Performs no
-/// I/O: the same events at the same times give the same effects. One executor at a time.
+/// The one deterministic state machine that joins graph, production, ordering and sync (architecture.md).
+/// Performs no I/O: the same events at the same times give the same effects. One executor at a time.
 class Engine {
  public:
     /// Keeps references to committee, signer and reader.

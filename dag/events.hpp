@@ -17,7 +17,8 @@ using WriteId = Strong<std::uint64_t, struct WriteIdTag>;
 /// Of a SendRequest; rises by one with each, never reused within a process.
 using RequestId = Strong<std::uint64_t, struct RequestIdTag>;
 
-// ---- events -------------------------------------------------------------------------------------------------
+// ---- events
+// -------------------------------------------------------------------------------------------------
 
 /// The first event of a life.
 struct Started {};
@@ -52,9 +53,9 @@ struct BatchesReply {};
 enum class RequestFailure : std::uint8_t {
     unreachable,  ///< not connected, or the connection ended
     timeout,
-    not_found,    ///< the peer does not have it
-    busy,         ///< the peer or our window to it is full; try later
-    bad_reply,    ///< what came is not what was asked for
+    not_found,  ///< the peer does not have it
+    busy,       ///< the peer or our window to it is full; try later
+    bad_reply,  ///< what came is not what was asked for
 };
 struct RequestFailed {
     RequestFailure why;
@@ -76,10 +77,11 @@ struct Executed {
 /// The time of the last WakeAt has come.
 struct Tick {};
 
-using Event = std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored, PayloadReady,
-                           WriteDone, ReplyReceived, PeerChanged, Executed, Tick>;
+using Event = std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored,
+                           PayloadReady, WriteDone, ReplyReceived, PeerChanged, Executed, Tick>;
 
-// ---- effects ------------------------------------------------------------------------------------------------
+// ---- effects
+// ------------------------------------------------------------------------------------------------
 
 struct CertificateRecord {
     VerifiedCertificate certificate;
@@ -99,8 +101,8 @@ struct GraphFloorRecord {
 };
 using Record = std::variant<CertificateRecord, VoteRecord, OwnHeaderRecord, CommitRecord, GraphFloorRecord>;
 
-/// Writes the records in one transaction, after all earlier Persists: the write queue is first in, first out, so
-/// that nothing becomes durable before what it depends on.
+/// Writes the records in one transaction, after all earlier Persists: the write queue is first in, first out,
+/// so that nothing becomes durable before what it depends on.
 struct Persist {
     WriteId id;
     std::vector<Record> records;
@@ -151,8 +153,8 @@ struct OwnCertified {
 struct Committed {
     CommitPtr commit;
 };
-/// The commit is durable and all its batches are in the store: execute it. In index order without gaps, beginning
-/// above the executed index given at start.
+/// The commit is durable and all its batches are in the store: execute it. In index order without gaps,
+/// beginning above the executed index given at start.
 struct Deliver {
     CommitPtr commit;
 };
@@ -165,14 +167,14 @@ struct Equivocation {
     HeaderRef first;
     HeaderRef second;
 };
-/// Two certificates for one slot, or members with stake >= V claim another history: more than f stake is faulty, or
-/// there is a bug. The engine has stopped ordering; nothing binding leaves any more.
+/// Two certificates for one slot, or members with stake >= V claim another history: more than f stake is
+/// faulty, or there is a bug. The engine has stopped ordering; nothing binding leaves any more.
 struct Halt {
     std::string reason;
 };
 
-using Effect = std::variant<Persist, Send, Broadcast, SendRequest, CancelRequest, WakeAt, OwnCertified, Committed,
-                            Deliver, Requeue, Equivocation, Halt>;
+using Effect = std::variant<Persist, Send, Broadcast, SendRequest, CancelRequest, WakeAt, OwnCertified,
+                            Committed, Deliver, Requeue, Equivocation, Halt>;
 using Effects = std::vector<Effect>;
 
 }  // namespace monodon::dag

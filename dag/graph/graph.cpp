@@ -35,7 +35,8 @@ Insertion Graph::insert(const VerifiedCertificate& certificate) {
     if (!reaches_up || !has_all_parents(header)) return Insertion::missing_parents;
 
     Row& place = row_to_fill(header.round);
-    place.by_author[header.author.value()].emplace(Vertex{certificate, header.parent_authors(), 0, {}, false});
+    place.by_author[header.author.value()].emplace(
+        Vertex{certificate, header.parent_authors(), 0, {}, false});
     place.present.insert(header.author);
     place.stake += committee_.stake(header.author);
     if (place.stake >= committee_.quorum() && header.round > highest_quorum_) highest_quorum_ = header.round;
@@ -44,7 +45,8 @@ Insertion Graph::insert(const VerifiedCertificate& certificate) {
             Vertex& vertex = *before->by_author[parent.author.value()];
             const bool was_supported = vertex.support >= committee_.support();
             vertex.support += committee_.stake(header.author);
-            if (!was_supported && vertex.support >= committee_.support()) supported_.push_back(vertex.ref().slot());
+            if (!was_supported && vertex.support >= committee_.support())
+                supported_.push_back(vertex.ref().slot());
             vertex.children.insert(header.author);
         }
     }
@@ -93,8 +95,9 @@ std::vector<AuthorSet> Graph::history(Slot from, Round low) const {
     reached.back().insert(from.author);
     for (Round round = from.round; round > lowest; round = below(round, 1)) {
         AuthorSet& parents = reached[distance(low, round) - 1];
-        reached[distance(low, round)].for_each(
-            [&](ValidatorIndex author) { parents |= find({round, author})->parents; });
+        reached[distance(low, round)].for_each([&](ValidatorIndex author) {
+            parents |= find({round, author})->parents;
+        });
     }
     return reached;
 }

@@ -15,8 +15,8 @@ namespace monodon::dag {
 struct Vertex {
     VerifiedCertificate certificate;
     AuthorSet parents;
-    /// Stake of the certificates of the next round, in the graph, that name this one as a parent. Kept for every
-    /// vertex, so that a change of schedule costs nothing.
+    /// Stake of the certificates of the next round, in the graph, that name this one as a parent. Kept for
+    /// every vertex, so that a change of schedule costs nothing.
     Stake support = 0;
     /// Authors of those certificates.
     AuthorSet children;
@@ -33,8 +33,8 @@ enum class Insertion : std::uint8_t {
     conflict,         ///< another certificate has the slot: a safety violation (C2)
 };
 
-/// The certificates above the graph floor, causally closed down to floor + 1 (consensus.md 5). Dense rows by author,
-/// bit masks per round; no lookup by hash, no order that depends on arrival.
+/// The certificates above the graph floor, causally closed down to floor + 1 (consensus.md 5). Dense rows by
+/// author, bit masks per round; no lookup by hash, no order that depends on arrival.
 class Graph {
  public:
     /// Keeps a reference to the committee. Rounds up to and including `floor` are gone.
@@ -65,8 +65,8 @@ class Graph {
     [[nodiscard]] std::vector<AuthorSet> history(Slot from, Round low) const;
     [[nodiscard]] bool reaches(Slot from, Slot to) const;
 
-    /// The slots whose support has reached V since the last call, in the order in which that happened: nothing else
-    /// can make an anchor committable. For the one orderer of this graph.
+    /// The slots whose support has reached V since the last call, in the order in which that happened:
+    /// nothing else can make an anchor committable. For the one orderer of this graph.
     [[nodiscard]] std::vector<Slot> take_supported() { return std::exchange(supported_, {}); }
     /// The slot must be present.
     void mark_ordered(Slot slot);

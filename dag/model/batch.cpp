@@ -4,7 +4,8 @@
 
 namespace monodon::dag {
 
-static_assert(kBatchBytesMax >= BatchBuilder::kHeadBytes + BatchBuilder::kTransactionOverhead + kTransactionBytesMax,
+static_assert(kBatchBytesMax >=
+                  BatchBuilder::kHeadBytes + BatchBuilder::kTransactionOverhead + kTransactionBytesMax,
               "the largest transaction must fit into a batch of its own");
 
 bool BatchBuilder::add(ByteView transaction) {
@@ -60,9 +61,9 @@ Digest batch_digest(const Committee& committee, ByteView bytes) {
 }
 
 PayloadEntry payload_entry(const Committee& committee, const BatchView& view, ByteView bytes) {
-    return {batch_digest(committee, bytes), view.head.author,
-            view.head.worker,               view.head.sealed_round,
-            static_cast<std::uint32_t>(bytes.size()), view.transactions};
+    return {
+        batch_digest(committee, bytes),           view.head.author, view.head.worker, view.head.sealed_round,
+        static_cast<std::uint32_t>(bytes.size()), view.transactions};
 }
 
 }  // namespace monodon::dag

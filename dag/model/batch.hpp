@@ -44,7 +44,8 @@ class BatchBuilder {
     static constexpr std::size_t kHeadBytes = 8 + 2 + 4 + 8 + 8 + 8 + 4;
     static constexpr std::size_t kTransactionOverhead = 4;
 
-    /// False, and nothing is added, if the batch would exceed kBatchBytesMax or the transaction its own limit.
+    /// False, and nothing is added, if the batch would exceed kBatchBytesMax or the transaction its own
+    /// limit.
     bool add(ByteView transaction);
     [[nodiscard]] bool empty() const { return transactions_ == 0; }
     [[nodiscard]] std::uint32_t transactions() const { return transactions_; }
@@ -77,7 +78,8 @@ struct BatchView {
     }
 };
 
-/// Nothing unless the bytes are exactly one batch of this committee and epoch, within the limits and not empty.
+/// Nothing unless the bytes are exactly one batch of this committee and epoch, within the limits and not
+/// empty.
 [[nodiscard]] std::optional<BatchView> parse_batch(const Committee& committee, ByteView bytes);
 /// H("batch" | chain | the encoded batch).
 [[nodiscard]] Digest batch_digest(const Committee& committee, ByteView bytes);

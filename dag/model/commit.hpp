@@ -19,14 +19,15 @@ struct Commit {
     std::vector<Slot> failed;
     /// Authors of the anchor's parents. With anchor and failed this is the reputation event of chapter 8.5.
     AuthorSet voters;
-    /// The payload entries that this commit executes (8.9), in order of execution: the executed set is what the
-    /// commits of the last LIFE rounds list here.
+    /// The payload entries that this commit executes (8.9), in order of execution: the executed set is what
+    /// the commits of the last LIFE rounds list here.
     std::vector<PayloadEntry> payload;
     /// Transactions in the executed payload.
     std::uint64_t transactions = 0;
     /// Encoded bytes of the executed payload.
     std::uint64_t bytes = 0;
-    /// H("commit" | chain | epoch | index | previous | anchor | certificates | failed | transactions | bytes).
+    /// H("commit" | chain | epoch | index | previous | anchor | certificates | failed | transactions |
+    /// bytes).
     Digest digest;
 
     [[nodiscard]] CommitClaim claim() const { return {index, digest}; }

@@ -16,15 +16,23 @@ struct Member {
     Stake stake = 0;
 };
 
-enum class CommitteeError : std::uint8_t { empty, too_many_members, no_stake, too_much_stake, duplicate_key, bad_key };
+enum class CommitteeError : std::uint8_t {
+    empty,
+    too_many_members,
+    no_stake,
+    too_much_stake,
+    duplicate_key,
+    bad_key
+};
 [[nodiscard]] std::string_view describe(CommitteeError error);
 
-/// The members of one epoch of one chain, in their fixed order, with the thresholds of consensus.md 1. Immutable.
+/// The members of one epoch of one chain, in their fixed order, with the thresholds of consensus.md 1.
+/// Immutable.
 class Committee {
  public:
     /// `check_keys = false` is for simulations and replays whose keys are stand-ins.
-    static Expected<Committee, CommitteeError> make(std::string chain, Epoch epoch, std::vector<Member> members,
-                                                    bool check_keys = true);
+    static Expected<Committee, CommitteeError> make(std::string chain, Epoch epoch,
+                                                    std::vector<Member> members, bool check_keys = true);
 
     [[nodiscard]] const std::string& chain() const { return chain_; }
     [[nodiscard]] Epoch epoch() const { return epoch_; }

@@ -10,13 +10,17 @@ namespace {
 
 constexpr std::size_t kParentBytes = 2 + 32;
 
-static_assert(8 + 8 + 2 + 8 + 4 + kPayloadEntriesMax * kPayloadEntryBytes + 4 + kCommitteeMax * kParentBytes + 40 <=
+static_assert(8 + 8 + 2 + 8 + 4 + kPayloadEntriesMax * kPayloadEntryBytes + 4 + kCommitteeMax * kParentBytes +
+                      40 <=
                   kHeaderBytesMax,
               "a full header must fit its limit");
 
 /// Every field but digest and signature: what is hashed after the domain.
 void write_body(CanonicalWriter& writer, const Header& header) {
-    writer.u64(header.epoch.value()).u64(header.round.value()).u16(header.author.value()).u64(header.created_at);
+    writer.u64(header.epoch.value())
+        .u64(header.round.value())
+        .u16(header.author.value())
+        .u64(header.created_at);
     writer.count(header.payload.size());
     for (const PayloadEntry& entry : header.payload) write(writer, entry);
     writer.count(header.parents.size());
@@ -122,21 +126,30 @@ void sign_header(const Committee& committee, const Signer& signer, Header& heade
     header.signature = signer.sign(proposal_statement(committee, header.ref()));
 }
 
-Vote sign_vote(const Committee& committee, const Signer& signer, ValidatorIndex voter, const HeaderRef& header) {
+Vote sign_vote(const Committee& committee, const Signer& signer, ValidatorIndex voter,
+               const HeaderRef& header) {
     return {committee.epoch(), header.round, header.author,
             header.digest,     voter,        signer.sign(vote_statement(committee, header))};
 }
 
 std::string_view describe(ObjectError error) {
     switch (error) {
-        case ObjectError::malformed: return "malformed";
-        case ObjectError::wrong_epoch: return "wrong epoch";
-        case ObjectError::unknown_author: return "not by a member";
-        case ObjectError::bad_round: return "round 0";
-        case ObjectError::bad_parents: return "bad parents";
-        case ObjectError::bad_payload: return "bad payload";
-        case ObjectError::bad_signers: return "bad signers";
-        case ObjectError::bad_signature: return "bad signature";
+        case ObjectError::malformed:
+            return "malformed";
+        case ObjectError::wrong_epoch:
+            return "wrong epoch";
+        case ObjectError::unknown_author:
+            return "not by a member";
+        case ObjectError::bad_round:
+            return "round 0";
+        case ObjectError::bad_parents:
+            return "bad parents";
+        case ObjectError::bad_payload:
+            return "bad payload";
+        case ObjectError::bad_signers:
+            return "bad signers";
+        case ObjectError::bad_signature:
+            return "bad signature";
     }
     MONODON_CHECK(false);
 }

@@ -15,8 +15,8 @@ struct Parent {
     friend auto operator<=>(const Parent&, const Parent&) = default;
 };
 
-/// The author's highest durable commit when it made a header; (0, zero) before the first. It never falls. Serves
-/// lag detection and the divergence alarm and is never an input of ordering.
+/// The author's highest durable commit when it made a header; (0, zero) before the first. It never falls.
+/// Serves lag detection and the divergence alarm and is never an input of ordering.
 struct CommitClaim {
     CommitIndex index;
     Digest digest;
@@ -66,8 +66,8 @@ struct Vote {
     [[nodiscard]] HeaderRef ref() const { return {round, author, header}; }
 };
 
-/// A header and a quorum of votes for it. Its identity is that of the header: another set of signers makes the
-/// same certificate.
+/// A header and a quorum of votes for it. Its identity is that of the header: another set of signers makes
+/// the same certificate.
 struct Certificate {
     Header header;
     AuthorSet signers;
@@ -88,25 +88,27 @@ void sign_header(const Committee& committee, const Signer& signer, Header& heade
                              const HeaderRef& header);
 
 enum class ObjectError : std::uint8_t {
-    malformed,        ///< not the canonical encoding of such an object, or beyond a size limit
+    malformed,  ///< not the canonical encoding of such an object, or beyond a size limit
     wrong_epoch,
-    unknown_author,   ///< author, voter, signer or parent is not a member
-    bad_round,        ///< round 0
-    bad_parents,      ///< not ascending, too little stake, or parents in round 1
-    bad_payload,      ///< too many entries, duplicates, or an entry no batch can have
-    bad_signers,      ///< below a quorum, or signatures do not match the signers
+    unknown_author,  ///< author, voter, signer or parent is not a member
+    bad_round,       ///< round 0
+    bad_parents,     ///< not ascending, too little stake, or parents in round 1
+    bad_payload,     ///< too many entries, duplicates, or an entry no batch can have
+    bad_signers,     ///< below a quorum, or signatures do not match the signers
     bad_signature,
 };
 [[nodiscard]] std::string_view describe(ObjectError error);
 
-// The encodings in which these objects are stored and relayed: the very bytes that are hashed, then signatures.
+// The encodings in which these objects are stored and relayed: the very bytes that are hashed, then
+// signatures.
 [[nodiscard]] Bytes encode(const Header& header);
 [[nodiscard]] Bytes encode(const Vote& vote);
 [[nodiscard]] Bytes encode(const Certificate& certificate);
 // Bounds and structure only, and the digest; what the fields mean is checked by Verification.
 [[nodiscard]] Expected<Header, ObjectError> decode_header(const Committee& committee, ByteView bytes);
 [[nodiscard]] Expected<Vote, ObjectError> decode_vote(ByteView bytes);
-[[nodiscard]] Expected<Certificate, ObjectError> decode_certificate(const Committee& committee, ByteView bytes);
+[[nodiscard]] Expected<Certificate, ObjectError> decode_certificate(const Committee& committee,
+                                                                    ByteView bytes);
 
 /// Largest encoded certificate: a header and one signature per member.
 inline constexpr std::size_t kCertificateBytesMax = kHeaderBytesMax + 64 + 16 + 4 + kCommitteeMax * 64;

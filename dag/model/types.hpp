@@ -24,7 +24,9 @@ using Stake = std::uint64_t;
 [[nodiscard]] constexpr Round below(Round round, std::uint64_t rounds) {
     return Round{round.value() > rounds ? round.value() - rounds : 0};
 }
-[[nodiscard]] constexpr Round above(Round round, std::uint64_t rounds) { return Round{round.value() + rounds}; }
+[[nodiscard]] constexpr Round above(Round round, std::uint64_t rounds) {
+    return Round{round.value() + rounds};
+}
 /// How many rounds `later` lies above `earlier`; 0 if it does not.
 [[nodiscard]] constexpr std::uint64_t distance(Round earlier, Round later) {
     return later > earlier ? later.value() - earlier.value() : 0;
@@ -69,7 +71,8 @@ class AuthorSet {
     constexpr void for_each(Visit visit) const {
         for (std::size_t at = 0; at < words_.size(); ++at) {
             for (std::uint64_t rest = words_[at]; rest != 0; rest &= rest - 1) {
-                visit(ValidatorIndex{static_cast<std::uint16_t>(at * 64 + static_cast<std::size_t>(std::countr_zero(rest)))});
+                visit(ValidatorIndex{
+                    static_cast<std::uint16_t>(at * 64 + static_cast<std::size_t>(std::countr_zero(rest)))});
             }
         }
     }
@@ -96,7 +99,9 @@ class AuthorSet {
 
  private:
     static constexpr std::size_t word(ValidatorIndex author) { return author.value() / 64; }
-    static constexpr std::uint64_t bit(ValidatorIndex author) { return std::uint64_t{1} << (author.value() % 64); }
+    static constexpr std::uint64_t bit(ValidatorIndex author) {
+        return std::uint64_t{1} << (author.value() % 64);
+    }
 
     std::array<std::uint64_t, 2> words_{};
 };

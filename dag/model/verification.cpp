@@ -18,15 +18,17 @@ Expected<void, ObjectError> Verification::check_header(const Header& header) con
     if (!committee_.contains(header.author)) return Unexpected{ObjectError::unknown_author};
     if (header.round < Round{1}) return Unexpected{ObjectError::bad_round};
 
-    const auto ascending = [](const Parent& left, const Parent& right) { return left.author >= right.author; };
+    const auto ascending = [](const Parent& left, const Parent& right) {
+        return left.author >= right.author;
+    };
     if (std::adjacent_find(header.parents.begin(), header.parents.end(), ascending) != header.parents.end()) {
         return Unexpected{ObjectError::bad_parents};
     }
     for (const Parent& parent : header.parents) {
         if (!committee_.contains(parent.author)) return Unexpected{ObjectError::unknown_author};
     }
-    const bool enough = header.round == Round{1} ? header.parents.empty()
-                                                 : committee_.is_quorum(header.parent_authors());
+    const bool enough =
+        header.round == Round{1} ? header.parents.empty() : committee_.is_quorum(header.parent_authors());
     if (!enough) return Unexpected{ObjectError::bad_parents};
 
     if (header.payload.size() > kPayloadEntriesMax) return Unexpected{ObjectError::bad_payload};
@@ -75,7 +77,8 @@ Expected<VerifiedCertificate, ObjectError> Verification::certificate(Certificate
     std::size_t at = 0;
     bool good = true;
     certificate.signers.for_each([&](ValidatorIndex signer) {
-        good = good && signatures_.verify(committee_.member(signer).key, statement, certificate.signatures[at]);
+        good =
+            good && signatures_.verify(committee_.member(signer).key, statement, certificate.signatures[at]);
         ++at;
     });
     if (!good) return Unexpected{ObjectError::bad_signature};

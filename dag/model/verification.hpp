@@ -34,8 +34,8 @@ class Verification {
     /// H1 to H7.
     [[nodiscard]] Expected<VerifiedHeader, ObjectError> header(Header header) const;
     [[nodiscard]] Expected<VerifiedVote, ObjectError> vote(Vote vote) const;
-    /// The header's rules and a quorum of distinct signers whose signatures verify. The author's own signature on
-    /// the header is not needed: a quorum saw it.
+    /// The header's rules and a quorum of distinct signers whose signatures verify. The author's own
+    /// signature on the header is not needed: a quorum saw it.
     [[nodiscard]] Expected<VerifiedCertificate, ObjectError> certificate(Certificate certificate) const;
 
     /// What needs no check: it was made by this process, or was verified before it was stored, or is a

@@ -44,6 +44,8 @@ class Orderer {
     /// base(), and in odd rounds in Bullshark mode.
     [[nodiscard]] std::optional<ValidatorIndex> expected_anchor(Round round) const;
 
+    /// Whether a commit so far has executed it (8.9), as far back as LIFE.
+    [[nodiscard]] bool has_executed(const PayloadEntry& entry) const { return executed_.contains(entry); }
     [[nodiscard]] const LeaderSchedule& schedule() const { return schedule_; }
     [[nodiscard]] ConsensusState state() const;
 

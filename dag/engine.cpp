@@ -1,0 +1,222 @@
+#include "dag/engine.hpp"
+
+#include <algorithm>
+
+#include "dag/engine_state.hpp"
+#include "net/core/check.hpp"
+
+namespace monodon::dag {
+
+namespace {
+
+/// Commits on their way to execution above which no more history is fetched: execution is the bottleneck
+/// then.
+constexpr std::size_t kUnexecutedMax = 1024;
+
+std::uint64_t retention(const EngineConfig& config) {
+    const std::uint64_t wanted = config.retention == 0 ? 3 * config.ordering.window : config.retention;
+    return std::max(wanted, config.ordering.window + 1);
+}
+
+}  // namespace
+
+Engine::Engine(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
+               const DagReader& reader, RecoveredState recovered)
+    : state_(std::make_unique<State>(std::move(config), committee, self, signer, reader,
+                                     std::move(recovered))) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+
+void Engine::step(const Event& event, Time now, Effects& out) { state_->step(event, now, out); }
+EngineStatus Engine::status() const { return state_->status(); }
+std::vector<VertexView> Engine::window(Round first, Round last) const { return state_->window(first, last); }
+
+Engine::State::State(EngineConfig config, const Committee& committee, ValidatorIndex self,
+                     const Signer& signer, const DagReader& reader, RecoveredState recovered)
+    : config_(std::move(config)),
+      committee_(committee),
+      self_(self),
+      signer_(signer),
+      reader_(reader),
+      graph_(committee, recovered.graph_floor),
+      suspended_(config_.ahead, config_.suspended_bytes),
+      orderer_(config_.ordering, committee),
+      votes_(committee.size()),
+      pacemaker_(config_),
+      payload_(config_.ordering.batch_life),
+      batches_(reader),
+      fetcher_(self, config_.request_timeout),
+      range_(self, config_.request_timeout),
+      delivery_(recovered.executed),
+      claims_(committee),
+      members_(committee.size()),
+      executed_(recovered.executed) {
+    config_.retention = retention(config_);
+    MONODON_CHECK(committee_.contains(self_));
+    restore(recovered);
+}
+
+void Engine::State::step(const Event& event, Time now, Effects& out) {
+    MONODON_CHECK(now >= now_);
+    MONODON_CHECK(started_ || std::holds_alternative<Started>(event));
+    if (halted_) return;
+    now_ = now;
+    out_ = &out;
+    std::visit([this](const auto& each) { on(each); }, event);
+    if (!halted_) settle();
+    flush();
+    set_wake();
+    out_ = nullptr;
+}
+
+void Engine::State::on(const Started&) {
+    MONODON_CHECK(!started_);
+    started_ = true;
+    pacemaker_.quorum_reached(graph_.highest_quorum(), now_);
+    order();
+    for (const CommitPtr& commit : std::exchange(undelivered_, {})) execute_when_stored(commit);
+    if (own_) {
+        own_->durable = true;
+        out_->emplace_back(Broadcast{own_->votes.header()});
+        resend_pause_ = config_.resend;
+        resend_at_ = now_ + resend_pause_;
+    }
+}
+
+void Engine::State::on(const HeaderReceived& event) { consider(event.header); }
+
+void Engine::State::on(const VoteReceived& event) { count_vote(*event.vote); }
+
+void Engine::State::on(const CertificateReceived& event) { accept(event.certificate); }
+
+void Engine::State::on(const BatchStored& event) {
+    batches_.stored(event.entry);
+    fetcher_.found(event.entry.batch);
+    delivery_.stored(event.entry.batch);
+    resolved(event.entry.batch);
+}
+
+void Engine::State::on(const PayloadReady& event) {
+    batches_.stored(event.entry);
+    if (!orderer_.has_executed(event.entry)) payload_.add(event.entry);
+}
+
+void Engine::State::on(const WriteDone& event) {
+    const auto at = waiting_.find(event.id);
+    MONODON_CHECK(at != waiting_.end());
+    const std::vector<Release> releases = std::move(at->second);
+    waiting_.erase(at);
+    for (const Release& each : releases) {
+        std::visit([this](const auto& durable) { release(durable); }, each);
+    }
+}
+
+void Engine::State::on(const ReplyReceived& event) {
+    if (const auto* certificates = std::get_if<CertificatesReply>(&event.reply)) {
+        for (const VerifiedCertificate& certificate : certificates->certificates) accept(certificate);
+    }
+    if (!range_.answered(event.id, graph_.highest(), now_)) (void)fetcher_.answered(event.id, now_);
+}
+
+void Engine::State::on(const PeerChanged& event) {
+    members_.at(event.peer.value()).connected = event.connected;
+    fetcher_.set_connected(event.peer, event.connected, now_);
+    range_.set_connected(event.peer, event.connected);
+    if (event.connected) send_own(event.peer);
+}
+
+void Engine::State::on(const Executed& event) { executed_ = std::max(executed_, event.index); }
+
+void Engine::State::on(const Tick&) { wake_at_.reset(); }
+
+void Engine::State::settle() {
+    for (CommitPtr& commit : delivery_.take_ready()) out_->emplace_back(Deliver{std::move(commit)});
+    propose_if_due();
+    resend_if_due();
+    want_parents();
+    fetcher_.poll(now_, request_ids_, *out_);
+    const std::uint64_t unexecuted = last_commit_.index.value() - executed_.value();
+    if (unexecuted < kUnexecutedMax) range_.poll(now_, graph_.highest(), graph_.floor(), request_ids_, *out_);
+}
+
+void Engine::State::write(Record record) { records_.push_back(std::move(record)); }
+
+void Engine::State::write(Record record, Release release) {
+    records_.push_back(std::move(record));
+    releases_.push_back(std::move(release));
+}
+
+void Engine::State::flush() {
+    if (records_.empty()) return;
+    const WriteId id{++last_write_};
+    const bool notify = !releases_.empty();
+    if (notify) waiting_.emplace(id, std::exchange(releases_, {}));
+    out_->emplace_back(Persist{id, std::exchange(records_, {}), notify});
+}
+
+void Engine::State::set_wake() {
+    if (halted_) return;
+    std::optional<Time> earliest;
+    for (const auto& each :
+         {propose_at_, resend_at_, fetcher_.next_attempt(), range_.next_attempt(graph_.highest())}) {
+        if (each && (!earliest || *each < *earliest)) earliest = each;
+    }
+    if (!earliest || earliest == wake_at_) return;
+    wake_at_ = earliest;
+    out_->emplace_back(WakeAt{*earliest});
+}
+
+void Engine::State::halt(std::string reason) {
+    if (halted_) return;
+    halted_ = reason;
+    // Nothing that was not durable before may leave, and nothing new is decided.
+    records_.clear();
+    releases_.clear();
+    out_->emplace_back(Halt{std::move(reason)});
+}
+
+EngineStatus Engine::State::status() const {
+    EngineStatus status = counters_;
+    if (own_) status.round = own_->votes.header()->round;
+    status.highest = graph_.highest();
+    status.target = std::max(range_.target(), graph_.highest());
+    status.graph_floor = graph_.floor();
+    status.last_commit = last_commit_;
+    status.durable_commit = durable_commit_;
+    status.delivered = delivery_.delivered();
+    status.executed = executed_;
+    status.supported_claim = claims_.supported();
+    status.claim_conflicts = claims_.conflicts();
+    status.suspended = suspended_.size();
+    status.pending_headers = pending_.size();
+    status.requests_in_flight = fetcher_.in_flight() + (range_.in_flight() ? 1 : 0);
+    status.missing_batches = delivery_.missing_batches();
+    status.pending_payload = payload_.size();
+    status.halted = halted_;
+    status.validators = members_;
+    const auto weights = orderer_.schedule().weights();
+    for (std::size_t at = 0; at < members_.size(); ++at) {
+        const ValidatorIndex member{static_cast<std::uint16_t>(at)};
+        status.validators[at].weight = weights.at(at);
+        status.validators[at].claim = claims_.of(member);
+    }
+    return status;
+}
+
+std::vector<VertexView> Engine::State::window(Round first, Round last) const {
+    std::vector<VertexView> views;
+    const Round end = std::min(last, graph_.highest());
+    for (Round round = std::max(first, next(graph_.floor())); round <= end; round = next(round)) {
+        const auto decided = anchors_.find(round);
+        const auto anchor = decided != anchors_.end() ? decided->second : orderer_.expected_anchor(round);
+        graph_.for_each(round, [&](const Vertex& vertex) {
+            const HeaderRef ref = vertex.ref();
+            const auto batches = static_cast<std::uint32_t>(vertex.certificate->header.payload.size());
+            views.push_back({ref, vertex.parents, vertex.support, batches, vertex.ordered,
+                             anchor && *anchor == ref.author});
+        });
+    }
+    return views;
+}
+
+}  // namespace monodon::dag

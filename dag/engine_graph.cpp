@@ -1,0 +1,251 @@
+#include <algorithm>
+
+#include "dag/engine_state.hpp"
+#include "net/core/check.hpp"
+
+namespace monodon::dag {
+
+void Engine::State::accept(const VerifiedCertificate& certificate) {
+    if (halted_) return;
+    AuthorSet holders = certificate->signers;
+    holders.insert(certificate->header.author);
+    range_.hint(certificate->header.round, holders);
+    std::vector<VerifiedCertificate> ready{certificate};
+    bool grown = false;
+    while (!ready.empty() && !halted_) {
+        std::vector<VerifiedCertificate> released;
+        for (const VerifiedCertificate& each : ready) {
+            grown = insert(each, released) || grown;
+        }
+        ready = std::move(released);
+    }
+    if (grown && !halted_) order();
+}
+
+bool Engine::State::insert(const VerifiedCertificate& certificate,
+                           std::vector<VerifiedCertificate>& released) {
+    const HeaderRef ref = certificate->ref();
+    switch (graph_.insert(certificate)) {
+        case Insertion::inserted: {
+            inserted(certificate);
+            for (VerifiedCertificate& each : suspended_.release(next(ref.round), graph_)) {
+                released.push_back(std::move(each));
+            }
+            return true;
+        }
+        case Insertion::missing_parents:
+            if (suspended_.add(certificate, graph_.highest())) fetcher_.found(ref.digest);
+            break;
+        case Insertion::conflict:
+            halt("two certificates for round " + std::to_string(ref.round.value()) + " of validator " +
+                 std::to_string(ref.author.value()) + ": " + graph_.find(ref.slot())->ref().digest.hex() +
+                 " and " + ref.digest.hex());
+            break;
+        case Insertion::duplicate:
+        case Insertion::below_floor:
+            fetcher_.found(ref.digest);
+            break;
+    }
+    return false;
+}
+
+void Engine::State::inserted(const VerifiedCertificate& certificate) {
+    const Header& header = certificate->header;
+    ++counters_.certificates_inserted;
+    write(CertificateRecord{certificate});
+    fetcher_.found(header.digest);
+    ValidatorStatus& author = members_.at(header.author.value());
+    author.last_certificate = std::max(author.last_certificate, header.round);
+    claims_.heard(header.author, header.committed);
+    if (!header.payload.empty()) loaded_[header.round].insert(header.author);
+    for (const PayloadEntry& entry : header.payload) batches_.referenced(entry.batch);
+    if (graph_.has_quorum(header.round)) pacemaker_.quorum_reached(header.round, now_);
+    if (own_ && own_->votes.header()->ref() == header.ref() && !own_->votes.certified()) {
+        own_->votes.complete(certificate);
+    }
+    resolved(header.digest);
+}
+
+void Engine::State::want_parents() {
+    if (suspended_.empty()) return;
+    const Round limit = above(graph_.highest(), 1 + RangeFetcher::kRoundsByDigest);
+    for (const auto& [slot, certificate] : suspended_.all()) {
+        if (slot.round > limit) break;
+        AuthorSet holders = certificate->signers;
+        holders.insert(slot.author);
+        for (const HeaderRef& parent : graph_.missing_parents(certificate->header)) {
+            if (suspended_.contains(parent.slot())) continue;
+            fetcher_.want(Fetcher::Kind::certificate, parent.digest, parent.round, holders, slot.author);
+        }
+    }
+}
+
+void Engine::State::order() {
+    for (const CommitPtr& commit : orderer_.evaluate(graph_)) {
+        if (halted_) return;
+        ordered(commit);
+    }
+}
+
+void Engine::State::ordered(const CommitPtr& commit) {
+    const Round anchor = commit->anchor.round;
+    last_commit_ = commit->claim();
+    counters_.last_anchor = commit->anchor;
+    ++counters_.anchors_committed;
+    counters_.anchors_skipped += commit->failed.size();
+    pacemaker_.committed();
+    note_anchors(*commit);
+    claims_.committed(commit->claim());
+    if (const auto index = claims_.divergence()) {
+        halt("members with a supporting share of stake report another digest for commit " +
+             std::to_string(index->value()));
+        return;
+    }
+    for (const PayloadEntry& entry : commit->payload) {
+        payload_.executed(entry.batch);
+        batches_.referenced(entry.batch);
+    }
+    for (const HeaderRef& each : commit->certificates) {
+        const auto at = loaded_.find(each.round);
+        if (at != loaded_.end()) at->second.erase(each.author);
+    }
+    std::erase_if(loaded_, [&](const auto& each) {
+        return each.second.empty() || each.first <= below(anchor, config_.ordering.window);
+    });
+    reinject_payload(anchor);
+    const Round floor = std::max(graph_.floor(), below(anchor, config_.retention));
+    write(CommitRecord{commit}, CommitDurable{commit, floor});
+    write(GraphFloorRecord{floor});
+}
+
+void Engine::State::note_anchors(const Commit& commit) {
+    for (const Slot& failed : commit.failed) anchors_[failed.round] = failed.author;
+    anchors_[commit.anchor.round] = commit.anchor.author;
+}
+
+void Engine::State::reinject_payload(Round anchor) {
+    payload_.reinject([&](Round round) {
+        if (above(round, config_.ordering.window) < anchor) return true;
+        if (above(round, 2) >= anchor) return false;
+        const Vertex* vertex = graph_.find({round, self_});
+        // Votes are taken for the newest own header only, and parents reach back one round only.
+        if (vertex == nullptr) return own_ && own_->votes.header()->round > round;
+        return vertex->children.empty();
+    });
+    for (const Digest& batch : payload_.expire(anchor)) out_->emplace_back(Requeue{batch});
+}
+
+void Engine::State::release(const CommitDurable& durable) {
+    durable_commit_ = durable.commit->claim();
+    out_->emplace_back(Committed{durable.commit});
+    execute_when_stored(durable.commit);
+    collect(durable.floor);
+    // A batch lives LIFE rounds, but one that nobody brought into the order for so long is found through the
+    // reader.
+    batches_.collect(below(durable.commit->anchor.round, 16 * config_.ordering.window));
+}
+
+void Engine::State::execute_when_stored(const CommitPtr& commit) {
+    const std::vector<PayloadEntry> missing = delivery_.push(commit, batches_);
+    if (missing.empty()) return;
+    std::map<Digest, AuthorSet> holders;
+    for (const HeaderRef& ref : commit->certificates) {
+        const Vertex* vertex = graph_.find(ref.slot());
+        if (vertex == nullptr) continue;
+        for (const PayloadEntry& entry : vertex->certificate->header.payload) {
+            holders[entry.batch] |= vertex->certificate->signers;
+        }
+    }
+    for (const PayloadEntry& entry : missing) {
+        const auto signers = holders.find(entry.batch);
+        fetcher_.want_for_execution(entry.batch, commit->anchor.round,
+                                    signers == holders.end() ? committee_.everybody() : signers->second,
+                                    entry.author);
+    }
+}
+
+void Engine::State::collect(Round floor) {
+    if (floor <= graph_.floor()) return;
+    graph_.collect(floor);
+    anchors_.erase(anchors_.begin(), anchors_.upper_bound(floor));
+    suspended_.collect(floor);
+    fetcher_.collect(floor);
+    for (std::size_t at = 0; at < committee_.size(); ++at) {
+        const ValidatorIndex author{static_cast<std::uint16_t>(at)};
+        const auto pending = pending_.find(author);
+        if (pending != pending_.end() && pending->second.header->round <= floor) drop_pending(author);
+    }
+    // Of the lowest round the parents are not looked at any more.
+    for (const VerifiedCertificate& each : suspended_.release(next(floor), graph_)) accept(each);
+}
+
+void Engine::State::restore(RecoveredState& recovered) {
+    for (const VerifiedCertificate& certificate : recovered.certificates) {
+        const Header& header = certificate->header;
+        AuthorSet holders = certificate->signers;
+        holders.insert(header.author);
+        range_.hint(header.round, holders);
+        switch (graph_.insert(certificate)) {
+            case Insertion::inserted:
+                break;
+            case Insertion::missing_parents:
+                (void)suspended_.add(certificate, graph_.highest());
+                continue;
+            case Insertion::duplicate:
+            case Insertion::below_floor:
+                continue;
+            case Insertion::conflict:
+                MONODON_CHECK(false);
+        }
+        ValidatorStatus& author = members_.at(header.author.value());
+        author.last_certificate = std::max(author.last_certificate, header.round);
+        for (const PayloadEntry& entry : header.payload) batches_.referenced(entry.batch);
+    }
+    orderer_.restore(recovered.commits, graph_);
+    for (const CommitPtr& commit : recovered.commits) {
+        claims_.committed(commit->claim());
+        last_commit_ = durable_commit_ = commit->claim();
+        counters_.last_anchor = commit->anchor;
+        note_anchors(*commit);
+    }
+    MONODON_CHECK(executed_ <= last_commit_.index);
+    const CommitIndex first = recovered.commits.empty() ? next(executed_) : recovered.commits.front()->index;
+    for (CommitIndex index = next(executed_); index < first; index = next(index)) {
+        undelivered_.push_back(reader_.commit(index));
+        MONODON_CHECK(undelivered_.back() != nullptr);
+    }
+    for (const CommitPtr& commit : recovered.commits) {
+        if (commit->index > executed_) undelivered_.push_back(commit);
+    }
+    anchors_.erase(anchors_.begin(), anchors_.upper_bound(graph_.floor()));
+    for (Round round = next(graph_.floor()); round <= graph_.highest(); round = next(round)) {
+        graph_.for_each(round, [&](const Vertex& vertex) {
+            const Header& header = vertex.certificate->header;
+            if (vertex.ordered || header.payload.empty()) return;
+            loaded_[round].insert(header.author);
+            if (header.author == self_) payload_.restore(round, unexecuted(header));
+        });
+    }
+    for (const Vote& vote : recovered.votes) {
+        votes_.record(vote);
+        vote_durable_.insert(vote.author);
+    }
+    if (!recovered.own_header) return;
+    const VerifiedHeader& header = *recovered.own_header;
+    own_.emplace(OwnHeader{VoteCollector(committee_, header), true});
+    const Vertex* vertex = graph_.find({header->round, self_});
+    if (vertex != nullptr && vertex->ref() == header->ref()) own_->votes.complete(vertex->certificate);
+    const auto& vote = votes_.last(self_);
+    if (vote && vote->ref() == header->ref()) (void)own_->votes.add(*vote);
+    if (vertex == nullptr || !vertex->ordered) payload_.restore(header->round, unexecuted(*header));
+}
+
+std::vector<PayloadEntry> Engine::State::unexecuted(const Header& header) const {
+    std::vector<PayloadEntry> open;
+    for (const PayloadEntry& entry : header.payload) {
+        if (!orderer_.has_executed(entry)) open.push_back(entry);
+    }
+    return open;
+}
+
+}  // namespace monodon::dag

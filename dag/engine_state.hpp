@@ -1,0 +1,159 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "dag/engine.hpp"
+#include "dag/graph/suspended.hpp"
+#include "dag/ordering/orderer.hpp"
+#include "dag/production/pacemaker.hpp"
+#include "dag/production/payload_queue.hpp"
+#include "dag/production/vote_book.hpp"
+#include "dag/production/vote_collector.hpp"
+#include "dag/sync/batch_index.hpp"
+#include "dag/sync/claims.hpp"
+#include "dag/sync/delivery.hpp"
+#include "dag/sync/range_fetcher.hpp"
+
+namespace monodon::dag {
+
+/// The engine's inside, private to dag/engine*.cpp: engine.cpp takes events in, engine_graph.cpp inserts and
+/// orders, engine_production.cpp votes and proposes.
+class Engine::State {
+ public:
+    State(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
+          const DagReader& reader, RecoveredState recovered);
+
+    void step(const Event& event, Time now, Effects& out);
+    [[nodiscard]] EngineStatus status() const;
+    [[nodiscard]] std::vector<VertexView> window(Round first, Round last) const;
+
+ private:
+    // What a durable write releases.
+    struct HeaderDurable {
+        HeaderRef header;
+    };
+    struct VoteDurable {
+        Vote vote;
+    };
+    struct CommitDurable {
+        CommitPtr commit;
+        Round floor;
+    };
+    using Release = std::variant<HeaderDurable, VoteDurable, CommitDurable>;
+
+    /// A header that waits for parents or batches before it gets our vote; one per author, the highest.
+    struct PendingHeader {
+        VerifiedHeader header;
+        std::set<Digest> missing;
+    };
+    struct OwnHeader {
+        VoteCollector votes;
+        bool durable = false;
+    };
+
+    // ---- events: engine.cpp
+    void on(const Started& event);
+    void on(const HeaderReceived& event);
+    void on(const VoteReceived& event);
+    void on(const CertificateReceived& event);
+    void on(const BatchStored& event);
+    void on(const PayloadReady& event);
+    void on(const WriteDone& event);
+    void on(const ReplyReceived& event);
+    void on(const PeerChanged& event);
+    void on(const Executed& event);
+    void on(const Tick& event);
+    void settle();
+    void write(Record record);
+    void write(Record record, Release release);
+    void flush();
+    void set_wake();
+    void halt(std::string reason);
+
+    // ---- graph and order: engine_graph.cpp
+    void accept(const VerifiedCertificate& certificate);
+    /// False if the graph did not take it.
+    bool insert(const VerifiedCertificate& certificate, std::vector<VerifiedCertificate>& released);
+    void inserted(const VerifiedCertificate& certificate);
+    void want_parents();
+    void order();
+    void ordered(const CommitPtr& commit);
+    void note_anchors(const Commit& commit);
+    void reinject_payload(Round anchor);
+    void release(const CommitDurable& durable);
+    void execute_when_stored(const CommitPtr& commit);
+    void collect(Round floor);
+    void restore(RecoveredState& recovered);
+    [[nodiscard]] std::vector<PayloadEntry> unexecuted(const Header& header) const;
+
+    // ---- votes and proposals: engine_production.cpp
+    void consider(const VerifiedHeader& header);
+    void note_equivocation(const HeaderRef& first, const HeaderRef& second);
+    [[nodiscard]] bool payload_is_possible(const Header& header) const;
+    void want_missing(PendingHeader& pending);
+    void resolved(const Digest& digest);
+    void vote_if_complete(ValidatorIndex author);
+    void drop_pending(ValidatorIndex author);
+    void release(const VoteDurable& durable);
+    void release(const HeaderDurable& durable);
+    void count_vote(const Vote& vote);
+    [[nodiscard]] std::optional<Pacemaker::RoundState> round_state() const;
+    void propose_if_due();
+    void propose(Round round);
+    void resend_if_due();
+    void send_own(ValidatorIndex peer);
+
+    EngineConfig config_;
+    const Committee& committee_;
+    ValidatorIndex self_;
+    const Signer& signer_;
+    const DagReader& reader_;
+
+    Graph graph_;
+    Suspended suspended_;
+    Orderer orderer_;
+    VoteBook votes_;
+    Pacemaker pacemaker_;
+    PayloadQueue payload_;
+    BatchIndex batches_;
+    Fetcher fetcher_;
+    RangeFetcher range_;
+    Delivery delivery_;
+    Claims claims_;
+    RequestIds request_ids_;
+
+    bool started_ = false;
+    std::optional<std::string> halted_;
+    std::optional<OwnHeader> own_;
+    std::map<ValidatorIndex, PendingHeader> pending_;
+    /// Authors per round whose header or certificate carries payload that is not ordered: there is work (A3).
+    std::map<Round, AuthorSet> loaded_;
+    /// Votes whose record is durable.
+    AuthorSet vote_durable_;
+    std::vector<ValidatorStatus> members_;
+    /// Ordered and skipped anchors of the rounds in the graph, for people.
+    std::map<Round, ValidatorIndex> anchors_;
+    std::vector<CommitPtr> undelivered_;
+    CommitClaim last_commit_;
+    CommitClaim durable_commit_;
+    CommitIndex executed_;
+    std::optional<Time> resend_at_;
+    Duration resend_pause_{};
+    std::optional<Time> propose_at_;
+    EngineStatus counters_;
+
+    // Of the present step.
+    Time now_{};
+    Effects* out_ = nullptr;
+    std::vector<Record> records_;
+    std::vector<Release> releases_;
+    // Of writes that are not durable yet.
+    std::map<WriteId, std::vector<Release>> waiting_;
+    std::uint64_t last_write_ = 0;
+    std::optional<Time> wake_at_;
+};
+
+}  // namespace monodon::dag

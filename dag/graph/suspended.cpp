@@ -1,0 +1,54 @@
+#include "dag/graph/suspended.hpp"
+
+#include <iterator>
+
+namespace monodon::dag {
+
+namespace {
+
+/// What a certificate takes in memory, near enough for a bound.
+std::size_t size_of(const Certificate& certificate) {
+    return sizeof(Certificate) + certificate.header.payload.size() * sizeof(PayloadEntry) +
+           certificate.header.parents.size() * sizeof(Parent) +
+           certificate.signatures.size() * sizeof(Signature);
+}
+
+}  // namespace
+
+void Suspended::erase(std::map<Slot, VerifiedCertificate>::iterator at) {
+    bytes_ -= size_of(*at->second);
+    waiting_.erase(at);
+}
+
+bool Suspended::add(const VerifiedCertificate& certificate, Round highest_in_graph) {
+    const Slot slot = certificate->ref().slot();
+    if (waiting_.contains(slot)) return true;
+    if (distance(highest_in_graph, slot.round) > ahead_) return false;
+    const std::size_t size = size_of(*certificate);
+    while (bytes_ + size > bytes_max_ && !waiting_.empty()) {
+        const auto last = std::prev(waiting_.end());
+        if (last->first.round <= slot.round) return false;
+        erase(last);
+    }
+    bytes_ += size;
+    waiting_.emplace(slot, certificate);
+    return true;
+}
+
+std::vector<VerifiedCertificate> Suspended::release(Round round, const Graph& graph) {
+    std::vector<VerifiedCertificate> released;
+    const auto end = waiting_.upper_bound({round, ValidatorIndex{kCommitteeMax}});
+    for (auto each = waiting_.lower_bound({round, ValidatorIndex{0}}); each != end;) {
+        const auto here = each++;
+        if (!graph.has_all_parents(here->second->header)) continue;
+        released.push_back(here->second);
+        erase(here);
+    }
+    return released;
+}
+
+void Suspended::collect(Round floor) {
+    while (!waiting_.empty() && waiting_.begin()->first.round <= floor) erase(waiting_.begin());
+}
+
+}  // namespace monodon::dag

@@ -1,0 +1,19 @@
+#include "dag/production/vote_book.hpp"
+
+#include "net/core/check.hpp"
+
+namespace monodon::dag {
+
+VoteBook::Answer VoteBook::ask(const HeaderRef& header) const {
+    const auto& last = last_.at(header.author.value());
+    if (!last || header.round > last->round) return Answer::grant;
+    if (header.round < last->round) return Answer::too_old;
+    return header.digest == last->header ? Answer::repeat : Answer::equivocation;
+}
+
+void VoteBook::record(const Vote& vote) {
+    MONODON_CHECK(ask(vote.ref()) == Answer::grant);
+    last_.at(vote.author.value()) = vote;
+}
+
+}  // namespace monodon::dag

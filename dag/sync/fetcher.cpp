@@ -1,0 +1,167 @@
+#include "dag/sync/fetcher.hpp"
+
+#include <algorithm>
+
+namespace monodon::dag {
+
+namespace {
+
+/// Requests in flight to one member: its share, whatever it does with them.
+constexpr std::size_t kRequestsPerPeer = 4;
+/// A certificate has up to 40 KiB, a batch 512 KiB; the server stops at its own limit of bytes.
+constexpr std::size_t kCertificatesPerRequest = 64;
+constexpr std::size_t kBatchesPerRequest = 16;
+constexpr Duration kFirstPause = std::chrono::milliseconds(100);
+constexpr unsigned kLongestPauseShift = 6;  // 6.4 s
+constexpr Duration kSlotPause = std::chrono::milliseconds(5);
+
+constexpr std::size_t per_request(Fetcher::Kind kind) {
+    return kind == Fetcher::Kind::certificate ? kCertificatesPerRequest : kBatchesPerRequest;
+}
+
+}  // namespace
+
+void Fetcher::want(Kind kind, const Digest& digest, Round round, const AuthorSet& holders,
+                   ValidatorIndex first) {
+    const auto [at, fresh] =
+        items_.try_emplace(digest, Item{kind, round, {}, {}, first, 0, Time{}, false, false});
+    Item& item = at->second;
+    const AuthorSet added = holders.without(item.holders);
+    item.holders |= holders;
+    item.round = std::max(item.round, round);
+    if (fresh || (!added.empty() && !item.in_flight)) schedule(digest, item, Time{});
+}
+
+void Fetcher::want_for_execution(const Digest& batch, Round round, const AuthorSet& holders,
+                                 ValidatorIndex first) {
+    want(Kind::batch, batch, round, holders, first);
+    items_.at(batch).for_execution = true;
+}
+
+void Fetcher::drop(const Digest& digest) {
+    const auto at = items_.find(digest);
+    if (at != items_.end() && !at->second.for_execution) found(digest);
+}
+
+void Fetcher::found(const Digest& digest) {
+    const auto at = items_.find(digest);
+    if (at == items_.end()) return;
+    due_.erase({at->second.due, digest});
+    items_.erase(at);
+}
+
+void Fetcher::collect(Round floor) {
+    std::erase_if(items_, [&](const auto& each) {
+        const auto& [digest, item] = each;
+        if (item.for_execution || item.round > floor) return false;
+        due_.erase({item.due, digest});
+        return true;
+    });
+}
+
+void Fetcher::set_connected(ValidatorIndex peer, bool connected, Time now) {
+    if (!connected) {
+        connected_.erase(peer);
+        return;
+    }
+    connected_.insert(peer);
+    for (auto& [digest, item] : items_) {
+        if (item.in_flight || !item.holders.contains(peer)) continue;
+        item.asked.erase(peer);
+        schedule(digest, item, now);
+    }
+}
+
+void Fetcher::schedule(const Digest& digest, Item& item, Time due) {
+    due_.erase({item.due, digest});
+    item.due = due;
+    due_.insert({due, digest});
+}
+
+bool Fetcher::has_slot(ValidatorIndex peer) const {
+    const auto at = slots_.find(peer);
+    return at == slots_.end() || at->second < kRequestsPerPeer;
+}
+
+std::optional<ValidatorIndex> Fetcher::choose(const Digest& digest, const Item& item) const {
+    AuthorSet candidates = (item.holders & connected_).without(item.asked);
+    candidates.erase(self_);
+    if (candidates.contains(item.first)) return item.first;
+    if (candidates.empty()) return std::nullopt;
+    // Different digests begin at different members, so that one slow member does not get them all.
+    std::size_t skip = digest.bytes[0] % candidates.size();
+    std::optional<ValidatorIndex> chosen;
+    candidates.for_each([&](ValidatorIndex candidate) {
+        if (skip-- == 0) chosen = candidate;
+    });
+    return chosen;
+}
+
+void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
+    std::map<std::pair<ValidatorIndex, Kind>, std::vector<Digest>> batches;
+    while (!due_.empty() && due_.begin()->first <= now) {
+        const Digest digest = due_.begin()->second;
+        Item& item = items_.at(digest);
+        const auto peer = choose(digest, item);
+        if (!peer) {
+            item.asked = {};
+            const auto pause = kFirstPause * (1U << std::min(item.cycles, kLongestPauseShift));
+            ++item.cycles;
+            schedule(digest, item, now + pause);
+            continue;
+        }
+        auto& batch = batches[{*peer, item.kind}];
+        if (batch.empty() && !has_slot(*peer)) {
+            schedule(digest, item, now + kSlotPause);
+            continue;
+        }
+        due_.erase(due_.begin());
+        item.in_flight = true;
+        batch.push_back(digest);
+        if (batch.size() == per_request(item.kind))
+            send(*peer, item.kind, std::exchange(batch, {}), ids, out);
+    }
+    for (auto& [key, batch] : batches) {
+        if (!batch.empty()) send(key.first, key.second, std::move(batch), ids, out);
+    }
+}
+
+void Fetcher::send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, RequestIds& ids, Effects& out) {
+    const RequestId id = ids.next();
+    requests_.emplace(id, Request{to, digests});
+    ++slots_[to];
+    RequestBody body;
+    if (kind == Kind::certificate) {
+        body = GetCertificates{std::move(digests)};
+    } else {
+        body = GetBatches{std::move(digests)};
+    }
+    out.emplace_back(SendRequest{id, to, std::move(body), timeout_});
+}
+
+std::optional<Time> Fetcher::next_attempt() const {
+    if (due_.empty()) return std::nullopt;
+    return due_.begin()->first;
+}
+
+bool Fetcher::answered(RequestId id, Time now) {
+    const auto at = requests_.find(id);
+    if (at == requests_.end()) return false;
+    const Request request = std::move(at->second);
+    requests_.erase(at);
+    --slots_[request.to];
+    const auto open = std::count_if(request.digests.begin(), request.digests.end(),
+                                    [&](const Digest& digest) { return items_.contains(digest); });
+    // Part of it came: the server stopped at its limit and may be asked for the rest.
+    const bool partial = static_cast<std::size_t>(open) < request.digests.size();
+    for (const Digest& digest : request.digests) {
+        const auto item = items_.find(digest);
+        if (item == items_.end()) continue;
+        item->second.in_flight = false;
+        if (!partial) item->second.asked.insert(request.to);
+        schedule(digest, item->second, now);
+    }
+    return true;
+}
+
+}  // namespace monodon::dag

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "dag/events.hpp"
+
+namespace monodon::dag {
+
+/// Gives each SendRequest its id.
+class RequestIds {
+ public:
+    [[nodiscard]] RequestId next() { return RequestId{++last_}; }
+
+ private:
+    std::uint64_t last_ = 0;
+};
+
+/// The one in-flight table of everything that is fetched by digest: missing parents and missing batches
+/// (consensus.md 4.3, V5a). Whom to ask is the caller's evidence: the author of a header for what it names,
+/// the signers of a certificate for what stands below it. A member that does not answer costs one time-out
+/// and never holds up what others can deliver.
+class Fetcher {
+ public:
+    enum class Kind : std::uint8_t { certificate, batch };
+
+    Fetcher(ValidatorIndex self, Duration timeout) : self_(self), timeout_(timeout) {}
+
+    /// `holders` have it if they are honest; `first` is asked before the others. Wanted again: holders add
+    /// up. `round` is that of the header or certificate that needs it.
+    void want(Kind kind, const Digest& digest, Round round, const AuthorSet& holders, ValidatorIndex first);
+    /// As want(), for a batch of an ordered certificate: it is fetched until it is here, whatever happens to
+    /// headers.
+    void want_for_execution(const Digest& batch, Round round, const AuthorSet& holders, ValidatorIndex first);
+    /// It is here: no more requests for it.
+    void found(const Digest& digest);
+    /// The header that needed it is gone. What execution needs stays wanted.
+    void drop(const Digest& digest);
+    /// What was needed in rounds up to `floor` is of no use any more, except to execution.
+    void collect(Round floor);
+    void set_connected(ValidatorIndex peer, bool connected, Time now);
+
+    /// Sends what is due.
+    void poll(Time now, RequestIds& ids, Effects& out);
+    /// The time of the next attempt, if anything waits for one.
+    [[nodiscard]] std::optional<Time> next_attempt() const;
+    /// What the reply brought was told by found() before. False if the request is not ours.
+    bool answered(RequestId id, Time now);
+
+    [[nodiscard]] std::size_t wanted() const { return items_.size(); }
+    [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
+    [[nodiscard]] bool wants(const Digest& digest) const { return items_.contains(digest); }
+
+ private:
+    struct Item {
+        Kind kind;
+        Round round;
+        AuthorSet holders;
+        AuthorSet asked;
+        ValidatorIndex first;
+        unsigned cycles = 0;
+        Time due{};
+        bool in_flight = false;
+        bool for_execution = false;
+    };
+    struct Request {
+        ValidatorIndex to;
+        std::vector<Digest> digests;
+    };
+    using Slots = std::map<ValidatorIndex, std::size_t>;
+
+    void schedule(const Digest& digest, Item& item, Time due);
+    [[nodiscard]] std::optional<ValidatorIndex> choose(const Digest& digest, const Item& item) const;
+    [[nodiscard]] bool has_slot(ValidatorIndex peer) const;
+    void send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, RequestIds& ids, Effects& out);
+
+    ValidatorIndex self_;
+    Duration timeout_;
+    AuthorSet connected_;
+    std::map<Digest, Item> items_;
+    std::set<std::pair<Time, Digest>> due_;
+    std::map<RequestId, Request> requests_;
+    Slots slots_;
+};
+
+}  // namespace monodon::dag

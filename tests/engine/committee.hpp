@@ -1,0 +1,128 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dag/engine.hpp"
+
+namespace monodon::dag::test {
+
+/// Signs with a digest of key and message: what the rules need, without the cost of Ed25519.
+class StubSigner final : public Signer {
+ public:
+    explicit StubSigner(std::uint8_t seed) { key_.bytes.fill(seed); }
+    [[nodiscard]] Signature sign(ByteView message) const override;
+    [[nodiscard]] const PublicKey& public_key() const override { return key_; }
+
+ private:
+    PublicKey key_;
+};
+
+/// A committee of engines joined by a plain queue in virtual time, with disks that need a while to be
+/// durable. One seed, one history.
+class TestCommittee {
+ public:
+    struct Options {
+        std::vector<Stake> stakes = {1, 1, 1, 1};
+        std::uint64_t seed = 1;
+        Duration link_delay = std::chrono::microseconds(200);
+        Duration link_jitter = std::chrono::microseconds(100);
+        Duration disk_delay = std::chrono::microseconds(300);
+        unsigned loss_percent = 0;
+        EngineConfig engine{};
+    };
+    explicit TestCommittee(Options options);
+
+    [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+    [[nodiscard]] Time now() const { return now_; }
+    void run_for(Duration time);
+    /// Until the condition holds; false if it does not within `limit` of virtual time.
+    bool run_until(const std::function<bool()>& condition, Duration limit);
+
+    /// Gives a batch with one transaction to the member: durable at once with all members but those in
+    /// `without`.
+    PayloadEntry submit(std::size_t member, std::string_view transaction, std::set<std::size_t> without = {});
+
+    /// What was not durable is lost; messages on the way are lost.
+    void crash(std::size_t member);
+    void start(std::size_t member);
+    [[nodiscard]] bool running(std::size_t member) const { return nodes_.at(member).engine != nullptr; }
+    /// Messages from `from` that this returns true for are lost.
+    std::function<bool(std::size_t from, std::size_t to, const Effect& effect)> drop;
+    /// Extra delay of everything that a member sends.
+    std::map<std::size_t, Duration> slow;
+    void set_loss(unsigned percent) { options_.loss_percent = percent; }
+
+    [[nodiscard]] EngineStatus status(std::size_t member) const { return nodes_.at(member).engine->status(); }
+    /// All commits that were handed to execution, over all lives.
+    [[nodiscard]] const std::vector<CommitPtr>& executed(std::size_t member) const {
+        return nodes_.at(member).executed;
+    }
+    [[nodiscard]] bool has_executed(std::size_t member, const Digest& batch) const;
+    [[nodiscard]] std::size_t times_executed(std::size_t member, const Digest& batch) const;
+    /// The durable commits of a member.
+    [[nodiscard]] const std::map<CommitIndex, CommitPtr>& commits(std::size_t member) const;
+    [[nodiscard]] const std::vector<std::string>& halts() const { return halts_; }
+    [[nodiscard]] const std::vector<Digest>& requeued() const { return requeued_; }
+    /// Fails the test if two members differ at an index, a vote or header contradicts an earlier one, or a
+    /// batch was executed twice.
+    void check_safety() const;
+    void give(std::size_t member, Event event, Duration delay = Duration{0});
+    [[nodiscard]] const Committee& committee() const { return *committee_; }
+    [[nodiscard]] const StubSigner& signer(std::size_t member) const { return signers_.at(member); }
+
+ private:
+    struct Disk final : DagReader {
+        std::map<Slot, VerifiedCertificate> certificates;
+        std::map<Digest, VerifiedCertificate> by_digest;
+        std::map<ValidatorIndex, Vote> votes;
+        std::optional<VerifiedHeader> own_header;
+        std::map<CommitIndex, CommitPtr> commit_rows;
+        std::map<Digest, PayloadEntry> batches;
+        Round floor;
+        CommitIndex executed;
+        [[nodiscard]] std::optional<PayloadEntry> batch(const Digest& digest) const override;
+        [[nodiscard]] CommitPtr commit(CommitIndex index) const override;
+    };
+    struct Node {
+        std::unique_ptr<Engine> engine;
+        std::unique_ptr<Disk> disk;
+        std::uint64_t life = 0;
+        std::uint64_t tick = 0;
+        std::vector<CommitPtr> executed;
+        std::set<RequestId> cancelled;
+    };
+    using Action = std::function<void()>;
+
+    [[nodiscard]] std::uint64_t draw(std::uint64_t below);
+    void at(Time when, Action action);
+    void deliver(std::size_t from, std::size_t to, const Effect& effect, Event event);
+    void step(std::size_t member, const Event& event);
+    void perform(std::size_t member, const Effect& effect);
+    void write(std::size_t member, const Record& record);
+    void answer(std::size_t member, std::size_t server, const SendRequest& request);
+    [[nodiscard]] RecoveredState recover(const Node& node) const;
+    [[nodiscard]] Event event_of(const Message& message) const;
+
+    Options options_;
+    std::vector<StubSigner> signers_;
+    std::unique_ptr<Committee> committee_;
+    std::vector<Node> nodes_;
+    std::map<std::pair<Time, std::uint64_t>, Action> queue_;
+    std::uint64_t sequence_ = 0;
+    std::uint64_t random_;
+    std::uint64_t batch_sequence_ = 0;
+    Time now_{};
+    std::vector<std::string> halts_;
+    std::vector<Digest> requeued_;
+    /// Every header and vote that ever left a member.
+    std::map<Slot, Digest> headers_seen_;
+    std::map<std::pair<ValidatorIndex, Slot>, Digest> votes_seen_;
+};
+
+}  // namespace monodon::dag::test
