@@ -183,6 +183,7 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
         for (const PayloadEntry& entry : delivered->commit->payload)
             CHECK(node.disk->batches.contains(entry.batch));
         node.executed.push_back(delivered->commit);
+        for (const PayloadEntry& entry : delivered->commit->payload) ++node.executed_batches[entry.batch];
         node.disk->executed = delivered->commit->index;
         give(member, Executed{delivered->commit->index});
     } else if (const auto* halt = std::get_if<Halt>(&effect)) {
@@ -256,14 +257,10 @@ bool TestCommittee::has_executed(std::size_t member, const Digest& batch) const 
     return times_executed(member, batch) > 0;
 }
 
-std::size_t TestCommittee::times_executed(std::size_t member, const Digest& batch) const {
-    std::size_t times = 0;
-    for (const CommitPtr& commit : executed(member)) {
-        times += static_cast<std::size_t>(
-            std::count_if(commit->payload.begin(), commit->payload.end(),
-                          [&](const PayloadEntry& entry) { return entry.batch == batch; }));
-    }
-    return times;
+std::size_t TestCommittee::times_executed(std::size_t member, const Digest& digest) const {
+    const auto& batches = nodes_.at(member).executed_batches;
+    const auto at = batches.find(digest);
+    return at == batches.end() ? 0 : at->second;
 }
 
 const std::map<CommitIndex, CommitPtr>& TestCommittee::commits(std::size_t member) const {

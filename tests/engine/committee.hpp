@@ -95,7 +95,7 @@ class TestCommittee {
         std::uint64_t life = 0;
         std::uint64_t tick = 0;
         std::vector<CommitPtr> executed;
-        std::set<RequestId> cancelled;
+        std::map<Digest, std::size_t> executed_batches;
     };
     using Action = std::function<void()>;
 
