@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Proves that every header of the project stands alone. Usage: headers.py BUILD_ROOT
+
+A header beside a unit that includes it first is proven by the build itself (tools/tidy.py holds the order).
+Every other one is compiled alone, without code generation, with the flags of the nearest unit.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from build import ROOT, Memory, closure, commands, nearest, report
+from sources import project_files
+
+
+def complaint(header, flags, cwd):
+    """What the compiler says about a unit that holds nothing but this header, None when it is content."""
+    done = subprocess.run(
+        [*flags, "-fsyntax-only", "-x", "c++", "-"],
+        input=f'#include "{header}"\n',
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if done.returncode == 0 else f"{header} does not stand alone:\n{done.stderr[:2000]}"
+
+
+def main():
+    build_root = Path(sys.argv[1])
+    units = commands(build_root, ROOT)
+    memory = Memory(build_root / "habits/headers")
+    alone = [
+        path
+        for path in project_files()
+        if path.endswith(".hpp") and path[: -len(".hpp")] + ".cpp" not in units
+    ]
+
+    def check(header):
+        flags = units[nearest(header, units)]
+        key = Memory.key(flags, closure(header, ROOT))
+        if memory.passed(key):
+            return None
+        found = complaint(header, flags, build_root)
+        if found is None:
+            memory.remember(key)
+        return found
+
+    return report(check, alone)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
