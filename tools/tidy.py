@@ -169,6 +169,7 @@ def check_homes(source):
 def check_form(source):
     path, text = source.path, source.text
     lines = text.split("\n")
+    is_code = path.endswith(CODE) or text.startswith("#!")
     if text and not text.endswith("\n"):
         yield len(lines), "last-line", "ends without a newline; write one"
     if text.endswith("\n\n"):
@@ -178,9 +179,9 @@ def check_form(source):
             yield number, "trailing-space", "space at the end of the line; write none"
         if "\t" in line:
             yield number, "tab", "tab; write spaces"
-        if path.endswith(CODE) and len(line) > COLUMNS_MAX:
+        if is_code and len(line) > COLUMNS_MAX:
             yield number, "long-line", f"{len(line)} columns; write at most {COLUMNS_MAX}"
-    if path.endswith(CODE) and len(lines) - 1 > LINES_MAX:
+    if is_code and len(lines) - 1 > LINES_MAX:
         yield LINES_MAX, "long-file", f"{len(lines) - 1} lines; write at most {LINES_MAX}, better 300"
     if path.endswith(".hpp") and "#pragma once\n" not in source.view("code"):
         yield 1, "pragma-once", "a header without it; write #pragma once"

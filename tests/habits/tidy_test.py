@@ -60,7 +60,7 @@ BAD = {
     "last-line": [("net/README.md", "no newline"), ("net/README.md", "two\n\n")],
     "trailing-space": [("net/README.md", "end \n")],
     "tab": [("net/a.cpp", "\tint x;\n")],
-    "long-line": [("net/a.cpp", "/" * 111 + "\n"), ("net/meson.build", "#" * 111 + "\n")],
+    "long-line": [("net/a.cpp", "/" * 111 + "\n"), ("tools/a", "#!/bin/x " + "y" * 111 + "\n")],
     "long-file": [("net/a.cpp", "int x;\n" * 601)],
     "pragma-once": [("net/a.hpp", "// #pragma once\nint x;\n")],
     "shell-strict": [("tools/a", "#!/usr/bin/env bash\necho\n")],
