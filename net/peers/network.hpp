@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,32 +15,16 @@
 #include "net/core/keys.hpp"
 #include "net/core/time.hpp"
 #include "net/rpc/replier.hpp"
+#include "net/transport/hello.hpp"
+#include "net/transport/impairment.hpp"
 #include "net/wire/method.hpp"
 
 namespace monodon::net {
-
-/// What of the history this node holds; told to every peer in the greeting.
-struct Holdings {
-    std::uint64_t lowest_round = 0;
-    std::uint64_t highest_round = 0;
-    std::uint64_t lowest_commit = 0;
-    std::uint64_t highest_commit = 0;
-    friend bool operator==(const Holdings&, const Holdings&) = default;
-};
 
 struct MemberAddress {
     PeerId peer;
     /// `host:port`, `[v6]:port`; tried in turn.
     std::vector<std::string> addresses;
-};
-
-/// For tests and experiments only: makes this node a worse peer than it is. The node's configuration calls it
-/// `[debug]`.
-struct Impairment {
-    /// Every message leaves this much later: notices, requests, replies, errors and pings.
-    Duration send_delay{0};
-    /// Messages of these methods are never sent; the caller is not told.
-    std::set<Method> drop_outgoing;
 };
 
 /// Limits of the network, each with the default of network.md. Sizes in bytes.

@@ -1,0 +1,159 @@
+#include "net/transport/greeting.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "net/transport/clock.hpp"
+
+namespace monodon::net {
+
+namespace {
+
+using FrameResult = Expected<FrameHeader, GreetingFailure>;
+
+void write_frame(Link& link, FrameType type, ByteView payload) {
+    FrameHeader header;
+    header.type = type;
+    header.length = static_cast<std::uint32_t>(payload.size());
+    const FrameHeaderBytes head = encode(header);
+    Bytes bytes(head.begin(), head.end());
+    bytes.insert(bytes.end(), payload.begin(), payload.end());
+    link.tls.write(bytes);
+}
+
+GreetingFailure failure_of(const Link& link, const ErrorCode& error) {
+    if (!link.overdue.empty()) return {link.overdue + " took too long", {}, {}};
+    if (link.tls.state() == TlsState::failed) return {link.tls.error(), {}, {}};
+    return {error == asio::error::eof ? "connection closed by the peer" : error.message(), {}, {}};
+}
+
+/// Runs the handshake to its end; nothing if it is established.
+asio::awaitable<std::optional<GreetingFailure>> secure(std::shared_ptr<Link> link, GreetingBudgets budgets,
+                                                       Time begin) {
+    link->arm_watchdog(link, begin + budgets.first_byte, "the first byte");
+    if (link->side == TlsSide::dialler) link->tls.handshake();
+    for (bool heard = false;; heard = true) {
+        ErrorCode error = co_await flush(link);
+        if (!error && link->tls.state() == TlsState::established) co_return std::nullopt;
+        if (error || link->tls.state() != TlsState::handshaking) co_return failure_of(*link, error);
+        if (error = co_await fill(link); error) co_return failure_of(*link, error);
+        if (link->bytes_in > kGreetingBytesMax)
+            co_return GreetingFailure{"too much before the hello", {}, {}};
+        if (!heard)
+            link->arm_watchdog(link, begin + std::min(budgets.tls, budgets.total), "the TLS handshake");
+        link->tls.handshake();
+    }
+}
+
+/// The next frame; its payload is copied to `payload`.
+asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_ptr<Bytes> payload) {
+    for (;;) {
+        const auto frame = link->reader.next();
+        if (!frame) co_return Unexpected{GreetingFailure{std::string(name(frame.error())), {}, {}}};
+        if (frame->has_value()) {
+            payload->assign((*frame)->payload.begin(), (*frame)->payload.end());
+            co_return (*frame)->header;
+        }
+        const std::size_t bytes = link->tls.read(link->reader.prepare());
+        link->reader.commit(bytes);
+        if (bytes > 0) continue;
+        if (link->tls.state() == TlsState::closed) {
+            co_return Unexpected{GreetingFailure{"connection closed by the peer", {}, {}}};
+        }
+        if (link->tls.state() == TlsState::failed) {
+            co_await flush(link);
+            co_return Unexpected{failure_of(*link, {})};
+        }
+        if (const ErrorCode error = co_await fill(link); error)
+            co_return Unexpected{failure_of(*link, error)};
+        if (link->bytes_in > kGreetingBytesMax) {
+            co_return Unexpected{GreetingFailure{"too much before the hello", {}, {}}};
+        }
+    }
+}
+
+/// The peer's HELLO or HELLO_ACK, of which nothing is wrong. What is wrong has been told to the peer.
+asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<Link> link, FrameType wanted,
+                                                                Hello ours) {
+    const auto payload = std::make_shared<Bytes>();
+    const FrameResult frame = co_await read_frame(link, payload);
+    if (!frame) co_return Unexpected{frame.error()};
+    if (frame.value().type == FrameType::goaway) {
+        const auto reason = decode_goaway(*payload);
+        const auto text = reason ? describe(*reason) : "an unknown reason";
+        co_return Unexpected{GreetingFailure{"refused by the peer: " + std::string(text), {}, reason}};
+    }
+    const auto theirs = frame.value().type == wanted ? decode_hello(*payload) : std::nullopt;
+    const auto wrong = theirs ? find_disagreement(ours, *theirs) : GoawayReason::invalid_hello;
+    if (!wrong) co_return *theirs;
+    co_await refuse(link, *wrong);
+    std::string text(describe(*wrong));
+    if (*wrong == GoawayReason::wrong_chain) text += " (the peer is on another one)";
+    co_return Unexpected{GreetingFailure{std::move(text), *wrong, {}}};
+}
+
+}  // namespace
+
+asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_ptr<Link> link, Hello ours,
+                                                                   std::optional<PeerId> expected,
+                                                                   GreetingBudgets budgets) {
+    const Time begin = now();
+    if (auto failure = co_await secure(link, budgets, begin)) {
+        // The peer may still be sending; closing at once would lose the alert that tells it why.
+        if (link->tls.state() == TlsState::failed) co_await linger(link);
+        link->close();
+        co_return Unexpected{*failure};
+    }
+    if (expected && link->tls.peer() != *expected) {
+        co_await refuse(link, GoawayReason::wrong_peer);
+        co_return Unexpected{GreetingFailure{
+            std::string(describe(GoawayReason::wrong_peer)) + ": " + link->tls.peer().text() + " answered",
+            GoawayReason::wrong_peer,
+            {}}};
+    }
+    link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
+    write_frame(*link, FrameType::hello, encode(ours));
+    if (const ErrorCode error = co_await flush(link); error) {
+        link->close();
+        co_return Unexpected{failure_of(*link, error)};
+    }
+    auto theirs = co_await receive_hello(link, FrameType::hello_ack, ours);
+    if (theirs) {
+        link->disarm_watchdog();
+    } else {
+        link->close();
+    }
+    co_return theirs;
+}
+
+asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(std::shared_ptr<Link> link, Hello ours,
+                                                              GreetingBudgets budgets) {
+    const Time begin = now();
+    if (auto failure = co_await secure(link, budgets, begin)) {
+        // The peer may still be sending; closing at once would lose the alert that tells it why.
+        if (link->tls.state() == TlsState::failed) co_await linger(link);
+        link->close();
+        co_return Unexpected{*failure};
+    }
+    link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
+    auto theirs = co_await receive_hello(link, FrameType::hello, ours);
+    if (!theirs) link->close();
+    co_return theirs;
+}
+
+asio::awaitable<ErrorCode> answer_hello(std::shared_ptr<Link> link, Hello ours) {
+    write_frame(*link, FrameType::hello_ack, encode(ours));
+    const ErrorCode error = co_await flush(link);
+    link->disarm_watchdog();
+    if (error) link->close();
+    co_return error;
+}
+
+asio::awaitable<void> refuse(std::shared_ptr<Link> link, GoawayReason reason) {
+    write_frame(*link, FrameType::goaway, encode(reason));
+    co_await linger(link);
+}
+
+}  // namespace monodon::net

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "net/core/expected.hpp"
+#include "net/core/keys.hpp"
+#include "net/core/time.hpp"
+#include "net/transport/hello.hpp"
+#include "net/transport/link.hpp"
+
+namespace monodon::net {
+
+/// How long a new connection may take (network.md 1).
+struct GreetingBudgets {
+    Duration first_byte = std::chrono::seconds(3);
+    Duration tls = std::chrono::seconds(5);
+    Duration hello = std::chrono::seconds(5);
+    Duration total = std::chrono::seconds(10);
+};
+
+/// The most that is read before a HELLO has been accepted.
+inline constexpr std::uint64_t kGreetingBytesMax = 32 * 1024;
+
+/// Why there is no connection, in words; the reason, if it was told to the peer or by it.
+struct GreetingFailure {
+    std::string text;
+    std::optional<GoawayReason> told_peer;
+    std::optional<GoawayReason> told_by_peer;
+};
+
+/// The TLS handshake, then our HELLO, then the peer's answer. `expected` is the peer that was dialled. On
+/// failure the link has been closed.
+asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_ptr<Link> link, Hello ours,
+                                                                   std::optional<PeerId> expected,
+                                                                   GreetingBudgets budgets);
+
+/// The TLS handshake, then the peer's HELLO, which agrees with ours. The link waits for answer_hello() or
+/// refuse(). On failure it has been closed.
+asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(std::shared_ptr<Link> link, Hello ours,
+                                                              GreetingBudgets budgets);
+/// Sends HELLO_ACK and ends the greeting: the watchdog is off, the link belongs to a connection.
+asio::awaitable<ErrorCode> answer_hello(std::shared_ptr<Link> link, Hello ours);
+/// Sends GOAWAY with the reason and closes.
+asio::awaitable<void> refuse(std::shared_ptr<Link> link, GoawayReason reason);
+
+}  // namespace monodon::net

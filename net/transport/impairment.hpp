@@ -1,0 +1,19 @@
+#pragma once
+
+#include <set>
+
+#include "net/core/time.hpp"
+#include "net/wire/method.hpp"
+
+namespace monodon::net {
+
+/// For tests and experiments only: makes this node a worse peer than it is. The node's configuration calls it
+/// `[debug]`.
+struct Impairment {
+    /// Every message leaves this much later: notices, requests, replies, errors and pings.
+    Duration send_delay{0};
+    /// Messages of these methods are never sent; the caller is not told.
+    std::set<Method> drop_outgoing;
+};
+
+}  // namespace monodon::net

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "net/core/time.hpp"
+#include "net/transport/tls.hpp"
+#include "net/wire/frame_reader.hpp"
+
+namespace monodon::net {
+
+namespace asio = boost::asio;
+using ErrorCode = boost::system::error_code;
+
+/// A socket, the TLS session on it and the frames that come out of it: what the greeting and the connection
+/// after it have in common. Everything but the counters is used on the socket's executor, a strand.
+struct Link {
+    Link(asio::ip::tcp::socket connected, std::shared_ptr<const TlsContext> context, TlsSide tls_side);
+
+    asio::ip::tcp::socket socket;
+    TlsSide side;
+    TlsSession tls;
+    FrameReader reader;
+    /// Numeric, with port.
+    std::string address;
+    std::atomic<std::uint64_t> bytes_in{0};
+    std::atomic<std::uint64_t> bytes_out{0};
+    /// Set by the watchdog when it has closed the socket.
+    std::string overdue;
+
+    /// Closes the socket at `due`, unless it is armed again before; `what` becomes `overdue`.
+    void arm_watchdog(std::weak_ptr<Link> self, Time due, std::string what);
+    void disarm_watchdog();
+    void close();
+
+    asio::steady_timer watchdog;
+    Time watchdog_due{};
+    Bytes ciphertext;
+    Bytes sending;
+};
+
+/// No delay, small unsent backlog in the kernel (network.md 1), and a limit on how long data may stay
+/// unacknowledged.
+void set_socket_options(asio::ip::tcp::socket& socket);
+
+/// Reads from the socket once and feeds the TLS session. The buffer grows while reads fill it.
+asio::awaitable<ErrorCode> fill(std::shared_ptr<Link> link);
+/// Sends all that the TLS session has for the peer. One at a time.
+asio::awaitable<ErrorCode> flush(std::shared_ptr<Link> link);
+/// After the last frame: says that nothing follows and waits for the peer's end, so that it can read what was
+/// sent; then closes. Bounded by a second.
+asio::awaitable<void> linger(std::shared_ptr<Link> link);
+
+/// `host:port`, `[v6]:port` taken apart; nothing if it is neither.
+struct HostPort {
+    std::string host;
+    std::string port;
+};
+[[nodiscard]] std::optional<HostPort> parse_address(std::string_view text);
+
+struct Dialled {
+    ErrorCode error;
+    asio::ip::tcp::socket socket;
+};
+/// Resolves and connects, on the executor of the caller, within `timeout`.
+asio::awaitable<Dialled> dial(std::string address, Duration timeout);
+
+}  // namespace monodon::net
