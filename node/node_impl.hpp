@@ -1,0 +1,122 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "node/engine_driver.hpp"
+#include "node/executor.hpp"
+#include "node/genesis.hpp"
+#include "node/http_server.hpp"
+#include "node/kv_store.hpp"
+#include "node/node.hpp"
+#include "node/node_view.hpp"
+#include "node/responder.hpp"
+#include "node/router.hpp"
+#include "node/submit_service.hpp"
+#include "storage/home.hpp"
+#include "storage/recovery.hpp"
+#include "storage/retention.hpp"
+
+namespace monodon::node {
+
+/// The inside of a node, private to node*.cpp: node.cpp starts and stops it, node_ports.cpp joins its parts,
+/// node_snapshots.cpp shows it. Members are in the order in which they are made; what is above outlives what
+/// is below.
+class Node::Impl {
+ public:
+    Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis genesis, dag::ValidatorIndex self);
+    ~Impl();
+
+    /// The steps of start(), in order; each fails with what the operator is told.
+    Expected<void, StartFailure> open_stores();
+    Expected<void, StartFailure> recover();
+    Expected<void, StartFailure> compose();
+    Expected<void, StartFailure> listen();
+    void stop();
+    [[nodiscard]] std::vector<std::string> banner() const;
+
+ private:
+    using Pool = boost::asio::thread_pool;
+
+    // node_ports.cpp
+    [[nodiscard]] EnginePorts engine_ports();
+    [[nodiscard]] WorkerPorts worker_ports();
+    [[nodiscard]] ExecutorPorts executor_ports();
+    [[nodiscard]] dag::EngineConfig engine_config() const;
+    [[nodiscard]] WorkerConfig worker_config() const;
+    [[nodiscard]] net::NetworkConfig network_config() const;
+    [[nodiscard]] std::vector<dag::PayloadEntry> own_unexecuted_batches() const;
+    [[nodiscard]] storage::FatalHandler fatal_handler(std::string what) const;
+
+    // node_snapshots.cpp
+    [[nodiscard]] std::shared_ptr<const NodeView> make_view();
+    [[nodiscard]] StatusSnapshot status() const;
+    [[nodiscard]] std::vector<HealthCheck> liveness() const;
+    [[nodiscard]] std::vector<HealthCheck> readiness(const dag::EngineStatus& engine) const;
+    [[nodiscard]] std::vector<PeerSnapshot> peers() const;
+    [[nodiscard]] StoreSnapshot store() const;
+    [[nodiscard]] std::vector<QueueSnapshot> queues() const;
+    [[nodiscard]] ActivitySnapshot activity() const;
+    [[nodiscard]] Expected<std::vector<dag::CommitPtr>, CommitsUnavailable> commits(
+        std::uint64_t from, std::uint64_t limit, std::uint64_t bytes) const;
+    [[nodiscard]] Expected<KvRead, std::string> read_key(ByteView key) const;
+    [[nodiscard]] dag::AuthorSet connected_members(const dag::EngineStatus& engine) const;
+
+    // node.cpp
+    void keep_house();
+    void schedule_housekeeping();
+
+    NodeOptions options_;
+    storage::Home home_;
+    KeyPair key_;
+    Genesis genesis_;
+    dag::ValidatorIndex self_;
+    std::string name_;
+    Time started_;
+    Ed25519Verifier signatures_;
+    dag::Verification verification_;
+
+    std::unique_ptr<storage::ConsensusStore> consensus_;
+    std::unique_ptr<storage::BatchStore> batches_;
+    std::unique_ptr<KvStore> application_;
+    std::unique_ptr<storage::StoreReader> reader_;
+    storage::RetentionOptions retention_;
+    std::optional<storage::Recovered> recovered_;
+
+    /// Sockets, timers, HTTP.
+    std::unique_ptr<Pool> io_;
+    /// Signatures, hashes, the worker, answers from the store.
+    std::unique_ptr<Pool> compute_;
+    /// One thread: the engine.
+    std::unique_ptr<Pool> engine_thread_;
+
+    std::unique_ptr<Executor> executor_;
+    std::unique_ptr<EngineDriver> engine_;
+    std::unique_ptr<Worker> worker_;
+    std::unique_ptr<Responder> responder_;
+    std::unique_ptr<SubmitService> submit_;
+    std::unique_ptr<Router> router_;
+    std::unique_ptr<net::Network> network_;
+    std::shared_ptr<const NodeView> view_;
+    std::unique_ptr<HttpServer> api_;
+    std::unique_ptr<HttpServer> admin_;
+    std::unique_ptr<boost::asio::steady_timer> housekeeping_;
+
+    std::string peer_address_;
+    std::string api_address_;
+    std::string admin_socket_;
+    /// When the last commit became durable, in microseconds since the Unix epoch; 0 before the first.
+    std::atomic<Duration::rep> commit_time_ = 0;
+    std::atomic<std::uint64_t> free_disk_ = ~std::uint64_t{0};
+    std::atomic<bool> halted_ = false;
+    std::atomic<bool> stopping_ = false;
+    std::atomic<bool> shutdown_asked_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace monodon::node

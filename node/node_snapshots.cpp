@@ -1,0 +1,276 @@
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+#include <unistd.h>
+
+#include "net/transport/clock.hpp"
+#include "node/node_impl.hpp"
+#include "node/version.hpp"
+
+namespace monodon::node {
+
+namespace {
+
+/// A loop that did not turn for this long is stuck.
+constexpr Duration kHeartbeatMax = std::chrono::seconds(5);
+/// Commits that the committee has and we have not: beyond it this node is catching up.
+constexpr std::uint64_t kLagReady = 64;
+constexpr std::uint64_t kFreeDiskReady = std::uint64_t{2} << 30U;
+/// An idle committee commits about once a second.
+constexpr Duration kCommitAgeMax = std::chrono::seconds(15);
+
+HealthCheck check(std::string name, bool ok, std::string reason) {
+    return {std::move(name), ok, ok ? std::string() : std::move(reason)};
+}
+
+double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
+
+}  // namespace
+
+dag::AuthorSet Node::Impl::connected_members(const dag::EngineStatus& engine) const {
+    dag::AuthorSet set;
+    for (std::size_t at = 0; at < engine.validators.size(); ++at) {
+        const dag::ValidatorIndex member{static_cast<std::uint16_t>(at)};
+        if (engine.validators[at].connected || member == self_) set.insert(member);
+    }
+    return set;
+}
+
+std::vector<HealthCheck> Node::Impl::liveness() const {
+    const bool turning = net::now() - engine_->heartbeat() < kHeartbeatMax;
+    const storage::WriterStats writer = consensus_->stats();
+    return {check("engine", turning, "the engine's thread has not turned for 5 s"),
+            check("writer", !writer.stopped, "the consensus writer has stopped"),
+            check("execution", executor_->status().trouble.empty(), executor_->status().trouble)};
+}
+
+std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine) const {
+    const auto stalled = [](const storage::WriterStats& stats) {
+        return stats.stalled.value_or(std::string());
+    };
+    const std::string consensus = stalled(consensus_->stats());
+    const std::string batches = stalled(batches_->stats());
+    const std::uint64_t lag =
+        dag::distance(dag::Round{engine.executed.value()}, dag::Round{engine.supported_claim.value()});
+    const Time commit_time{Duration(commit_time_.load())};
+    const Time since = std::max(commit_time, started_);
+    std::vector<HealthCheck> checks;
+    checks.push_back(check("running", !stopping_, "the node is stopping"));
+    checks.push_back(check("order", !engine.halted, engine.halted.value_or("")));
+    checks.push_back(
+        check("store", consensus.empty() && batches.empty(), consensus.empty() ? batches : consensus));
+    checks.push_back(check("disk", free_disk_ >= kFreeDiskReady, "less than 2 GiB are free on the disk"));
+    checks.push_back(check("quorum", genesis_.committee().is_quorum(connected_members(engine)),
+                           "validators with a quorum of stake are not connected"));
+    checks.push_back(check("lag", lag <= kLagReady, "commits behind: " + std::to_string(lag)));
+    checks.push_back(check("commit", commit_time_ != 0 && net::now() - since < kCommitAgeMax,
+                           commit_time_ == 0 ? "no commit since the start" : "the last commit is too old"));
+    return checks;
+}
+
+StatusSnapshot Node::Impl::status() const {
+    const auto engine = engine_->status();
+    const WorkerStatus worker = worker_->status();
+    const KvSummary state = application_->summary();
+    StatusSnapshot snapshot;
+    snapshot.name = name_;
+    snapshot.peer_id = key_.peer_id().text();
+    snapshot.validator = self_.value();
+    snapshot.version = kVersion;
+    snapshot.chain_id = genesis_.committee().chain();
+    snapshot.readiness = readiness(*engine);
+    snapshot.round = engine->round.value();
+    snapshot.highest_round = engine->highest.value();
+    snapshot.target_round = engine->target.value();
+    snapshot.gc_round = engine->graph_floor.value();
+    snapshot.commit = engine->durable_commit.index.value();
+    snapshot.commit_digest = engine->durable_commit.digest;
+    if (engine->last_anchor) snapshot.commit_round = engine->last_anchor->round.value();
+    if (commit_time_ != 0) snapshot.commit_time = Time(Duration(commit_time_.load()));
+    snapshot.executed = state.applied.value();
+    snapshot.state_root = state.root.root;
+    snapshot.state_root_index = state.root.index.value();
+    const std::uint64_t supported = engine->supported_claim.value();
+    snapshot.lag = supported > snapshot.executed ? supported - snapshot.executed : 0;
+    const dag::AuthorSet connected = connected_members(*engine);
+    snapshot.peers_connected = static_cast<std::uint32_t>(connected.size() - 1);
+    snapshot.peers_total = static_cast<std::uint32_t>(genesis_.members().size() - 1);
+    snapshot.tx_per_s = worker.committed_per_second;
+    const LatencySummary& latency = worker.latency.at(static_cast<std::size_t>(Stage::committed));
+    if (latency.recent > 0) {
+        snapshot.commit_p50_ms = milliseconds(latency.p50);
+        snapshot.commit_p99_ms = milliseconds(latency.p99);
+    }
+    snapshot.transactions = reader_->progress().transactions;
+    snapshot.disk_bytes = consensus_->environment().stats().file_bytes + batches_->usage().disk_bytes +
+                          application_->stats().file_bytes;
+    snapshot.uptime = net::now() - started_;
+    snapshot.listen_peer = peer_address_;
+    snapshot.listen_api = api_address_;
+    snapshot.anchors_committed = engine->anchors_committed;
+    snapshot.anchors_skipped = engine->anchors_skipped;
+    snapshot.equivocations = engine->equivocations;
+    for (std::size_t at = 0; at < engine->validators.size(); ++at) {
+        const dag::ValidatorStatus& each = engine->validators[at];
+        const bool here = each.connected || at == self_.value();
+        snapshot.validators.push_back({genesis_.members()[at].name, each.last_certificate.value(),
+                                       each.weight, here, each.claim.index.value()});
+    }
+    snapshot.pid = ::getpid();
+    const bool behind = std::any_of(snapshot.readiness.begin(), snapshot.readiness.end(),
+                                    [](const HealthCheck& each) { return each.name == "lag" && !each.ok; });
+    if (stopping_) {
+        snapshot.state = NodeState::stopping;
+    } else if (halted_) {
+        snapshot.state = NodeState::halted;
+    } else if (snapshot.ready()) {
+        snapshot.state = NodeState::ready;
+    } else if (behind || engine->target > dag::above(engine->highest, 3)) {
+        snapshot.state = NodeState::sync;
+    } else {
+        snapshot.state = NodeState::starting;
+    }
+    return snapshot;
+}
+
+std::vector<PeerSnapshot> Node::Impl::peers() const {
+    std::vector<PeerSnapshot> snapshots;
+    const Time now = net::now();
+    for (const net::PeerStatus& peer : network_->peers()) {
+        const auto member = genesis_.index_of(peer.peer);
+        if (member == self_) continue;
+        PeerSnapshot snapshot;
+        snapshot.peer_id = peer.peer.text();
+        if (member) {
+            snapshot.name = genesis_.member(*member).name;
+            snapshot.validator = member->value();
+        }
+        snapshot.address = peer.address;
+        snapshot.outbound = peer.outbound;
+        snapshot.connected = peer.connected;
+        if (peer.rtt > Duration(0)) snapshot.rtt = peer.rtt;
+        snapshot.bytes_in = peer.bytes_in;
+        snapshot.bytes_out = peer.bytes_out;
+        snapshot.queued_bytes = peer.queued_bytes;
+        snapshot.dropped = peer.dropped_messages;
+        if (peer.connected) snapshot.since = now - peer.connected_since;
+        snapshot.last_error = peer.last_error;
+        snapshots.push_back(std::move(snapshot));
+    }
+    return snapshots;
+}
+
+StoreSnapshot Node::Impl::store() const {
+    StoreSnapshot snapshot;
+    const auto consensus = consensus_->environment().stats();
+    snapshot.environments.push_back(
+        {"consensus", consensus.map_bytes, consensus.used_bytes, consensus.file_bytes, consensus_->stats()});
+    const auto usage = batches_->usage();
+    snapshot.environments.push_back({"batches", 0, usage.disk_bytes, usage.disk_bytes, batches_->stats()});
+    const auto state = application_->stats();
+    snapshot.environments.push_back(
+        {"state", state.map_bytes, state.used_bytes, state.file_bytes, std::nullopt});
+    snapshot.oldest_commit = reader_->first_commit().value_or(dag::CommitIndex{}).value();
+    snapshot.newest_commit = reader_->last_commit().value_or(dag::CommitIndex{}).value();
+    snapshot.free_disk_bytes = free_disk_;
+    snapshot.damaged = reader_->damaged() + usage.damaged;
+    return snapshot;
+}
+
+std::vector<QueueSnapshot> Node::Impl::queues() const {
+    const WorkerStatus worker = worker_->status();
+    const ExecutionStatus execution = executor_->status();
+    const storage::WriterStats consensus = consensus_->stats();
+    const storage::WriterStats batches = batches_->stats();
+    std::vector<QueueSnapshot> queues;
+    queues.push_back({"engine events", engine_->queued(), 0, 0});
+    queues.push_back({"transactions not executed", worker.unexecuted_transactions, worker.accepted_bytes,
+                      options_.config.settings().worker.accepted_bytes_max});
+    queues.push_back({"own batches", worker.own_batches, 0, 0});
+    queues.push_back({"waiters", worker.waiters, 0, 0});
+    queues.push_back({"commits not executed", execution.queued_commits, execution.queued_bytes, 0});
+    queues.push_back({"consensus writes", consensus.queued_writes, consensus.queued_bytes, 0});
+    queues.push_back({"batch writes", batches.queued_writes, batches.queued_bytes,
+                      storage::BatchOptions{}.queue_bytes_max});
+    return queues;
+}
+
+ActivitySnapshot Node::Impl::activity() const {
+    const VerificationCounters counters = router_->counters();
+    return {*engine_->status(), worker_->status(), executor_->status(),
+            counters.verified,  counters.refused,  counters.time};
+}
+
+Expected<std::vector<dag::CommitPtr>, CommitsUnavailable> Node::Impl::commits(std::uint64_t from,
+                                                                              std::uint64_t limit,
+                                                                              std::uint64_t bytes) const {
+    const std::uint64_t oldest = reader_->first_commit().value_or(dag::CommitIndex{1}).value();
+    const std::uint64_t newest = reader_->last_commit().value_or(dag::CommitIndex{}).value();
+    using Why = CommitsUnavailable::Why;
+    if (from < oldest) return Unexpected{CommitsUnavailable{Why::pruned, oldest, newest}};
+    if (from > newest + 1) return Unexpected{CommitsUnavailable{Why::future, oldest, newest}};
+    return reader_->commits(dag::CommitIndex{from}, {limit, bytes}).items;
+}
+
+Expected<KvRead, std::string> Node::Impl::read_key(ByteView key) const {
+    auto read = application_->get(key);
+    if (!read) return Unexpected{read.error().text};
+    return KvRead{std::move(read->value), read->applied.value()};
+}
+
+std::shared_ptr<const NodeView> Node::Impl::make_view() {
+    auto view = std::make_shared<NodeView>();
+    view->name = genesis_.member(self_).name;
+    view->status = [this] { return status(); };
+    view->liveness = [this] { return liveness(); };
+    view->peers = [this] { return peers(); };
+    view->dag = [this](std::uint64_t first, std::uint64_t last, DagCallback callback) {
+        engine_->window(dag::Round{first}, dag::Round{last},
+                        [callback = std::move(callback)](const std::vector<dag::VertexView>& vertices) {
+                            std::vector<VertexSnapshot> snapshots;
+                            for (const dag::VertexView& each : vertices) {
+                                VertexSnapshot snapshot{each.ref.round.value(),
+                                                        each.ref.author.value(),
+                                                        each.ref.digest,
+                                                        {},
+                                                        each.support,
+                                                        each.ordered,
+                                                        each.anchor,
+                                                        each.batches};
+                                each.parents.for_each([&](dag::ValidatorIndex parent) {
+                                    snapshot.parents.push_back(parent.value());
+                                });
+                                snapshots.push_back(std::move(snapshot));
+                            }
+                            callback(std::move(snapshots));
+                        });
+    };
+    view->store = [this] { return store(); };
+    view->queues = [this] { return queues(); };
+    view->state = [this] {
+        const KvSummary summary = application_->summary();
+        return StateSnapshot{summary.applied.value(), summary.root.root, summary.root.index.value(),
+                             summary.keys};
+    };
+    view->activity = [this] { return activity(); };
+    view->config = [this] { return options_.config.rows(); };
+    view->submit = [this](Submission submission) { return worker_->submit(std::move(submission)); };
+    view->forget = [this](std::uint64_t submission) { worker_->forget(submission); };
+    view->find_receipt = [this](const Digest& id) { return worker_->find(id); };
+    view->kv_get = [this](ByteView key) { return read_key(key); };
+    view->commits = [this](std::uint64_t from, std::uint64_t limit, std::uint64_t bytes) {
+        return commits(from, limit, bytes);
+    };
+    view->set_log_level = [](std::optional<log::Category> category, log::Level level) {
+        for (std::size_t at = 0; at < log::kCategories; ++at) {
+            const auto each = static_cast<log::Category>(at);
+            if (!category || *category == each) log::set_level(each, level);
+        }
+    };
+    view->shutdown = [this] {
+        if (!shutdown_asked_.exchange(true) && options_.on_shutdown) options_.on_shutdown();
+    };
+    return view;
+}
+
+}  // namespace monodon::node

@@ -1,0 +1,289 @@
+#include "node/router.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+
+#include "net/core/log.hpp"
+#include "net/transport/clock.hpp"
+#include "node/codec.hpp"
+
+namespace monodon::node {
+
+namespace asio = boost::asio;
+using log::Category;
+
+namespace {
+
+/// An honest member has one header, one vote and a few certificates under way; a burst after a pause has some
+/// more. At 40 KiB each this is 40 MiB in the worst case.
+constexpr std::uint32_t kCheckingMax = 1024;
+
+dag::RequestFailure failure_of(net::RpcError error) {
+    switch (error) {
+        case net::RpcError::not_found:
+        case net::RpcError::pruned:
+        case net::RpcError::unknown_method:
+            return dag::RequestFailure::not_found;
+        case net::RpcError::busy:
+        case net::RpcError::rate_limited:
+            return dag::RequestFailure::busy;
+        case net::RpcError::deadline:
+            return dag::RequestFailure::timeout;
+        case net::RpcError::disconnected:
+        case net::RpcError::cancelled:
+            return dag::RequestFailure::unreachable;
+        default:
+            return dag::RequestFailure::bad_reply;
+    }
+}
+
+}  // namespace
+
+bool SeenCertificates::contains(const Digest& header) const {
+    const std::lock_guard lock(mutex_);
+    return seen_.contains(header);
+}
+
+void SeenCertificates::insert(const Digest& header) {
+    const std::lock_guard lock(mutex_);
+    if (!seen_.insert(header).second) return;
+    if (order_.size() < kMost) {
+        order_.push_back(header);
+        return;
+    }
+    seen_.erase(order_[oldest_]);
+    order_[oldest_] = header;
+    oldest_ = (oldest_ + 1) % kMost;
+}
+
+Router::Router(Parts parts, dag::ValidatorIndex self)
+    : parts_(std::move(parts)), self_(self), checking_(parts_.genesis.members().size()) {}
+
+const PeerId& Router::peer_of(dag::ValidatorIndex member) const { return parts_.genesis.member(member).peer; }
+
+net::Handlers Router::handlers() {
+    return {
+        [this](const PeerId& peer, net::Method method, SharedBytes payload) {
+            on_notice(peer, method, std::move(payload));
+        },
+        [this](const PeerId&, net::Role role, net::Method method, SharedBytes payload, net::Replier replier) {
+            on_request(role, method, std::move(payload), std::move(replier));
+        },
+        [this](const PeerId& peer, net::Role role, bool connected) { on_peer(peer, role, connected); }};
+}
+
+void Router::on_peer(const PeerId& peer, net::Role role, bool connected) {
+    const auto member = parts_.genesis.index_of(peer);
+    if (role != net::Role::member || !member) return;
+    parts_.engine.post(dag::PeerChanged{*member, connected});
+    parts_.worker.on_peer(*member, connected);
+}
+
+void Router::on_notice(const PeerId& peer, net::Method method, SharedBytes payload) {
+    const auto from = parts_.genesis.index_of(peer);
+    if (!from || !payload) return;
+    switch (method) {
+        case net::Method::header:
+        case net::Method::vote:
+        case net::Method::certificate:
+            return consensus_notice(*from, method, payload);
+        case net::Method::batch: {
+            const auto batch = decode_object(*payload, dag::kBatchBytesMax);
+            if (!batch) return fault(*from, "a malformed batch notice");
+            return parts_.worker.on_batch(*from, Slice{payload, *batch});
+        }
+        case net::Method::batch_ack: {
+            auto digests = decode_digests(*payload);
+            if (!digests) return fault(*from, "a malformed acknowledgement");
+            return parts_.worker.on_ack(*from, std::move(*digests));
+        }
+        default:
+            return;  // of a later version: nothing that we would need
+    }
+}
+
+void Router::consensus_notice(dag::ValidatorIndex from, net::Method method, const SharedBytes& payload) {
+    std::atomic<std::uint32_t>& checking = checking_.at(from.value());
+    if (checking.fetch_add(1) >= kCheckingMax) {
+        // Dropped: headers, votes and certificates are sent again until they are of no use.
+        checking.fetch_sub(1);
+        return;
+    }
+    asio::post(parts_.compute, [this, from, method, payload, &checking] {
+        const auto object = decode_object(*payload, dag::kCertificateBytesMax);
+        if (!object) {
+            fault(from, "a malformed consensus notice");
+        } else {
+            auto event = verified(method, *object);
+            if (event) {
+                if (*event) (void)parts_.engine.offer(std::move(**event));
+            } else if (event.error() != dag::ObjectError::wrong_epoch) {
+                ++refused_;
+                fault(from, dag::describe(event.error()));
+            }
+        }
+        checking.fetch_sub(1);
+    });
+}
+
+Expected<std::optional<dag::Event>, dag::ObjectError> Router::verified(net::Method method, ByteView object) {
+    const Time begin = net::now();
+    const auto count = [&] {
+        ++verified_;
+        verify_time_ += (net::now() - begin).count();
+    };
+    const dag::Committee& committee = parts_.genesis.committee();
+    if (method == net::Method::header) {
+        auto header = dag::decode_header(committee, object);
+        if (!header) return Unexpected{header.error()};
+        auto checked = parts_.verification.header(std::move(*header));
+        if (!checked) return Unexpected{checked.error()};
+        count();
+        return std::optional<dag::Event>(dag::HeaderReceived{std::move(*checked)});
+    }
+    if (method == net::Method::vote) {
+        auto vote = dag::decode_vote(object);
+        if (!vote) return Unexpected{vote.error()};
+        auto checked = parts_.verification.vote(std::move(*vote));
+        if (!checked) return Unexpected{checked.error()};
+        count();
+        return std::optional<dag::Event>(dag::VoteReceived{std::move(*checked)});
+    }
+    auto certificate = dag::decode_certificate(committee, object);
+    if (!certificate) return Unexpected{certificate.error()};
+    const Digest digest = certificate->header.digest;
+    if (seen_.contains(digest)) return std::optional<dag::Event>();
+    auto checked = parts_.verification.certificate(std::move(*certificate));
+    if (!checked) return Unexpected{checked.error()};
+    count();
+    seen_.insert(digest);
+    return std::optional<dag::Event>(dag::CertificateReceived{std::move(*checked)});
+}
+
+void Router::on_request(net::Role role, net::Method method, SharedBytes payload, net::Replier replier) {
+    if (method == net::Method::submit_transactions) return parts_.submit.answer(payload, replier);
+    if (role == net::Role::client) return replier.fail({net::RpcError::unauthorised, 0});
+    asio::post(parts_.compute, [this, method, payload = std::move(payload), replier = std::move(replier)] {
+        parts_.responder.answer(method, payload, replier);
+    });
+}
+
+void Router::send(const dag::AuthorSet& to, const dag::Message& message) {
+    const Notice notice = encode_message(message);
+    to.for_each([&](dag::ValidatorIndex member) {
+        (void)network_->send(peer_of(member), net::MessageClass::consensus, notice.method, notice.payload);
+    });
+}
+
+dag::AuthorSet Router::send_batch(const dag::AuthorSet& to, const SharedBytes& batch) {
+    const SharedBytes payload = encode_object(*batch);
+    dag::AuthorSet taken;
+    to.for_each([&](dag::ValidatorIndex member) {
+        if (network_->send(peer_of(member), net::MessageClass::data, net::Method::batch, payload)) {
+            taken.insert(member);
+        }
+    });
+    return taken;
+}
+
+void Router::send_ack(dag::ValidatorIndex to, const std::vector<Digest>& batches) {
+    for (std::size_t at = 0; at < batches.size(); at += kDigestsMax) {
+        const auto begin = batches.begin() + static_cast<std::ptrdiff_t>(at);
+        const auto size =
+            static_cast<std::ptrdiff_t>(std::min<std::size_t>(kDigestsMax, batches.size() - at));
+        (void)network_->send(peer_of(to), net::MessageClass::consensus, net::Method::batch_ack,
+                             encode_digests({begin, begin + size}));
+    }
+}
+
+std::size_t Router::queued_batch_bytes(dag::ValidatorIndex member) const {
+    return network_->queued_bytes(peer_of(member), net::MessageClass::data);
+}
+
+void Router::fault(dag::ValidatorIndex member, std::string_view why) {
+    network_->disconnect(peer_of(member), why);
+}
+
+void Router::request(dag::SendRequest request) {
+    const PeerId& peer = peer_of(request.to);
+    const Duration deadline = request.deadline;
+    net::MessageClass message_class = net::MessageClass::interactive;
+    net::Method method = net::Method::get_certificates;
+    SharedBytes payload;
+    if (const auto* certificates = std::get_if<dag::GetCertificates>(&request.body)) {
+        payload = encode_digests(certificates->headers);
+    } else if (const auto* range = std::get_if<dag::GetCertificatesInRange>(&request.body)) {
+        method = net::Method::get_certificates_in_range;
+        message_class = net::MessageClass::bulk;
+        payload = encode_range(range->first, range->last);
+    } else {
+        method = net::Method::get_batches;
+        payload = encode_digests(std::get<dag::GetBatches>(request.body).batches);
+    }
+    (void)network_->request(
+        peer, message_class, method, std::move(payload), deadline,
+        [this, request = std::move(request)](Expected<SharedBytes, net::RpcFailure> reply) {
+            replied(request, std::move(reply));
+        });
+}
+
+void Router::fail(const dag::SendRequest& request, dag::RequestFailure why) {
+    parts_.engine.post(dag::ReplyReceived{request.id, dag::RequestFailed{why}});
+}
+
+void Router::replied(const dag::SendRequest& request, Expected<SharedBytes, net::RpcFailure> reply) {
+    if (!reply) return fail(request, failure_of(reply.error().code));
+    SharedBytes payload = std::move(*reply);
+    asio::post(parts_.compute, [this, request, payload = std::move(payload)] {
+        if (std::holds_alternative<dag::GetBatches>(request.body)) {
+            batches_replied(request, payload);
+        } else {
+            certificates_replied(request, payload);
+        }
+    });
+}
+
+void Router::certificates_replied(const dag::SendRequest& request, const SharedBytes& payload) {
+    const auto list = decode_certificates(*payload);
+    dag::CertificatesReply reply;
+    bool bad = !list;
+    for (const ByteView each : list ? list->certificates : std::vector<ByteView>{}) {
+        auto decoded = dag::decode_certificate(parts_.genesis.committee(), each);
+        if (!decoded) {
+            bad = true;
+            break;
+        }
+        auto checked = parts_.verification.certificate(std::move(*decoded));
+        if (!checked) {
+            bad = true;
+            break;
+        }
+        ++verified_;
+        reply.certificates.push_back(std::move(*checked));
+    }
+    if (bad) {
+        ++refused_;
+        log::warn(Category::net, "a reply with certificates that do not verify",
+                  {{"peer", peer_of(request.to).text()}});
+        return fail(request, dag::RequestFailure::bad_reply);
+    }
+    reply.has_more = list->has_more;
+    parts_.engine.post(dag::ReplyReceived{request.id, std::move(reply)});
+}
+
+void Router::batches_replied(const dag::SendRequest& request, const SharedBytes& payload) {
+    auto batches = decode_batches(payload);
+    if (!batches) return fail(request, dag::RequestFailure::bad_reply);
+    parts_.worker.store_fetched(std::move(*batches), std::get<dag::GetBatches>(request.body).batches,
+                                [this, request](Worker::Fetched fetched) {
+                                    if (fetched.bad || fetched.stored == 0) {
+                                        return fail(request, dag::RequestFailure::bad_reply);
+                                    }
+                                    parts_.engine.post(dag::ReplyReceived{request.id, dag::BatchesReply{}});
+                                });
+}
+
+VerificationCounters Router::counters() const { return {verified_, refused_, Duration(verify_time_)}; }
+
+}  // namespace monodon::node

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "dag/events.hpp"
+#include "net/peers/network.hpp"
+#include "node/engine_driver.hpp"
+#include "node/genesis.hpp"
+#include "node/responder.hpp"
+#include "node/submit_service.hpp"
+
+namespace monodon::node {
+
+/// Remembers the newest digests of certificates that were verified and handed on, so that a certificate that
+/// is sent again costs no signature check. Thread-safe.
+class SeenCertificates {
+ public:
+    [[nodiscard]] bool contains(const Digest& header) const;
+    void insert(const Digest& header);
+
+ private:
+    /// About 90 bytes each.
+    static constexpr std::size_t kMost = 8192;
+    mutable std::mutex mutex_;
+    std::set<Digest> seen_;
+    std::vector<Digest> order_;
+    std::size_t oldest_ = 0;
+};
+
+struct VerificationCounters {
+    std::uint64_t verified = 0;
+    std::uint64_t refused = 0;
+    Duration time{0};
+};
+
+/// Joins the network with engine, worker and responder: decodes and verifies what members send before it
+/// becomes an event, and carries the engine's messages and requests. All methods are thread-safe and return
+/// at once; signatures are checked on the compute pool.
+class Router {
+ public:
+    struct Parts {
+        const Genesis& genesis;
+        const dag::Verification& verification;
+        EngineDriver& engine;
+        Worker& worker;
+        const Responder& responder;
+        SubmitService& submit;
+        boost::asio::any_io_executor compute;
+    };
+    Router(Parts parts, dag::ValidatorIndex self);
+
+    /// Before the network starts. The network must outlive every call that follows.
+    void attach(net::Network& network) { network_ = &network; }
+    [[nodiscard]] net::Handlers handlers();
+
+    void send(const dag::AuthorSet& to, const dag::Message& message);
+    void request(dag::SendRequest request);
+    /// The members whose queue took it.
+    [[nodiscard]] dag::AuthorSet send_batch(const dag::AuthorSet& to, const SharedBytes& batch);
+    void send_ack(dag::ValidatorIndex to, const std::vector<Digest>& batches);
+    [[nodiscard]] std::size_t queued_batch_bytes(dag::ValidatorIndex member) const;
+    /// A member sent what no honest member sends: the connection ends, the log says why.
+    void fault(dag::ValidatorIndex member, std::string_view why);
+
+    [[nodiscard]] VerificationCounters counters() const;
+
+ private:
+    void on_notice(const PeerId& peer, net::Method method, SharedBytes payload);
+    void on_request(net::Role role, net::Method method, SharedBytes payload, net::Replier replier);
+    void on_peer(const PeerId& peer, net::Role role, bool connected);
+    void consensus_notice(dag::ValidatorIndex from, net::Method method, const SharedBytes& payload);
+    /// Nothing for what was handed on before.
+    [[nodiscard]] Expected<std::optional<dag::Event>, dag::ObjectError> verified(net::Method method,
+                                                                                 ByteView object);
+    void replied(const dag::SendRequest& request, Expected<SharedBytes, net::RpcFailure> reply);
+    void certificates_replied(const dag::SendRequest& request, const SharedBytes& payload);
+    void batches_replied(const dag::SendRequest& request, const SharedBytes& payload);
+    void fail(const dag::SendRequest& request, dag::RequestFailure why);
+    [[nodiscard]] const PeerId& peer_of(dag::ValidatorIndex member) const;
+
+    Parts parts_;
+    dag::ValidatorIndex self_;
+    net::Network* network_ = nullptr;
+    SeenCertificates seen_;
+    /// Consensus messages of each member that wait for a signature check.
+    std::vector<std::atomic<std::uint32_t>> checking_;
+    std::atomic<std::uint64_t> verified_ = 0;
+    std::atomic<std::uint64_t> refused_ = 0;
+    std::atomic<Duration::rep> verify_time_ = 0;
+};
+
+}  // namespace monodon::node
