@@ -1,6 +1,7 @@
 #include "tools/replay.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <istream>
 #include <ostream>
@@ -111,10 +112,12 @@ int refuse(std::ostream& err, std::string_view message) {
 }  // namespace
 
 int replay(std::istream& input, std::ostream& out, std::ostream& err) {
-    std::string text(kReplayBytesMax + 1, '\0');
-    input.read(text.data(), static_cast<std::streamsize>(text.size()));
+    std::string text;
+    for (std::array<char, 64 * 1024> block{}; input && text.size() <= kReplayBytesMax;) {
+        input.read(block.data(), block.size());
+        text.append(block.data(), static_cast<std::size_t>(input.gcount()));
+    }
     if (input.bad()) return refuse(err, "the input cannot be read");
-    text.resize(static_cast<std::size_t>(input.gcount()));
     if (text.size() > kReplayBytesMax) return refuse(err, "the input is longer than 32 MiB");
 
     auto parsed = parse_replay(text);
