@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,20 +30,17 @@ enum class Outcome : std::uint8_t { ok, mismatch, absent, value, malformed };
 /// As receipts spell it, for example `mismatch`.
 [[nodiscard]] std::string_view name(Outcome outcome);
 
-struct BlockBatch {
-    dag::PayloadEntry entry;
+/// The body of one batch of a commit.
+struct BatchBody {
     /// The encoded batch, and what parse_batch() made of it.
     SharedBytes bytes;
     dag::BatchView view;
-    /// Outcomes are wanted: a client of this node waits for them.
+    /// Outcomes are wanted: a client of this node may wait for them.
     bool report = false;
 };
-
-/// One commit with the batches that it executes, in the order of its payload.
-struct CommittedBlock {
-    dag::CommitPtr commit;
-    std::vector<BlockBatch> batches;
-};
+/// Reads the batches of commits one by one, so that a commit of any size is applied in bounded memory. The
+/// error is in words; what is applied then is void.
+using BatchReader = std::function<Expected<BatchBody, std::string>(const dag::PayloadEntry&)>;
 
 /// The outcomes of one batch whose report was wanted.
 struct AppliedBatch {
@@ -69,8 +68,16 @@ struct StateRoot {
 
 struct Applied {
     std::vector<AppliedBatch> reported;
-    /// Those that fell due within the blocks, ascending by index.
+    /// Those that fell due within the commits, ascending by index.
     std::vector<StateRoot> roots;
+};
+
+struct ApplyFailure {
+    /// For the log, in words.
+    std::string text;
+    /// The disk is full and nothing was synced: the same call may succeed later. Else nothing may be applied
+    /// any more.
+    bool try_again = false;
 };
 
 /// What the ordered transactions are executed by, in process. All calls but check() come from one thread,
@@ -82,10 +89,11 @@ class Application {
     /// The index of the first commit that is not part of the durable state: replay begins there.
     [[nodiscard]] virtual dag::CommitIndex next_index() = 0;
     [[nodiscard]] virtual Verdict check(TransactionView transaction) const = 0;
-    /// Executes consecutive blocks, which are durable, in order. State and index change in one atomic write
-    /// for the whole span; blocks at or below the applied index are skipped, and a gap is our bug. A failure
-    /// is the disk's, in words: nothing was changed, and nothing may be applied any more.
-    [[nodiscard]] virtual Expected<Applied, std::string> apply(std::span<const CommittedBlock> blocks) = 0;
+    /// Executes consecutive commits, which are durable, in order. State and index change in one atomic write
+    /// for all of them; commits at or below the applied index are skipped, and a gap is our bug. After a
+    /// failure nothing was changed.
+    [[nodiscard]] virtual Expected<Applied, ApplyFailure> apply(std::span<const dag::CommitPtr> commits,
+                                                                const BatchReader& read) = 0;
 };
 
 }  // namespace monodon::node

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dag/model/committee.hpp"
+#include "net/core/time.hpp"
 #include "node/application.hpp"
 
 namespace monodon::node {
@@ -35,6 +36,8 @@ struct ExecutorConfig {
     std::size_t group_commits = 64;
     std::size_t group_bytes = 8 * 1024 * 1024;
     std::size_t group_transactions = 8192;
+    /// Between attempts while the disk is full.
+    Duration retry = std::chrono::seconds(1);
 };
 
 /// A consistent picture for status and metrics.
@@ -50,8 +53,9 @@ struct ExecutionStatus {
     std::uint64_t bytes = 0;
     std::uint64_t groups = 0;
     /// Time spent on the last group.
-    std::chrono::microseconds last_group{0};
-    bool stopped = false;
+    Duration last_group{0};
+    /// Why execution waits (it tries again every second) or has ended, in words; empty while all is well.
+    std::string trouble;
 };
 
 /// The execution thread: takes commits in order, reads their batches, applies them in groups. Ordering never

@@ -50,6 +50,8 @@ struct Receipt {
 
 /// Why a transaction was not accepted; the numbers are those of the framed submit.
 enum class Refusal : std::uint8_t { too_large = 1, duplicate = 2, busy = 3, malformed = 4 };
+/// Size of a table by Refusal.
+inline constexpr std::size_t kRefusals = 5;
 [[nodiscard]] std::string_view name(Refusal refusal);
 
 struct RefusedTransaction {

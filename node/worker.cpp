@@ -1,0 +1,283 @@
+#include "node/worker.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include "net/core/check.hpp"
+#include "node/batch_intake.hpp"
+#include "node/mempool.hpp"
+
+namespace asio = boost::asio;
+
+namespace monodon::node {
+
+namespace {
+
+/// Of resends, late proposals and the deadlines of waiters.
+constexpr Duration kTick = std::chrono::milliseconds(50);
+/// Larger submissions are hashed on the crypto pool: this much takes about 10 us.
+constexpr std::size_t kInlineBytes = 16 * 1024;
+/// A notice of acknowledgements holds at most 1,000.
+constexpr std::size_t kAcksPerNotice = 512;
+
+std::uint64_t random_seed() {
+    std::random_device source;
+    return std::uint64_t{source()} << 32 | source();
+}
+
+}  // namespace
+
+/// Strand, timers and acknowledgements around Mempool and BatchIntake.
+class Worker::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+    Impl(const asio::any_io_executor& executor, WorkerConfig config, const dag::Committee& committee,
+         dag::ValidatorIndex self, const Application& application, WorkerPorts ports,
+         std::vector<dag::PayloadEntry> recovered)
+        : config_(config),
+          committee_(committee),
+          self_(self),
+          application_(application),
+          ports_(std::move(ports)),
+          recovered_(std::move(recovered)),
+          strand_(asio::make_strand(executor)),
+          batch_timer_(strand_),
+          tick_timer_(strand_),
+          acks_(committee.size()) {}
+
+    /// Once, before anything else. Callbacks of the store hold us weakly: they may come when we are gone.
+    void initialise() {
+        mempool_ = std::make_unique<Mempool>(
+            config_, committee_, self_, ports_,
+            [weak = weak_from_this()](const dag::PayloadEntry& entry) {
+                if (const auto self = weak.lock()) self->stored_own(entry);
+            },
+            random_seed());
+        intake_ = std::make_shared<BatchIntake>(
+            committee_, config_.incoming_bytes_max,
+            IntakePorts{ports_.post_crypto, ports_.store, ports_.fault,
+                        [weak = weak_from_this()](const dag::PayloadEntry& entry) {
+                            if (const auto self = weak.lock()) self->stored_offer(entry);
+                        }});
+    }
+
+    void start() {
+        run([](Impl& impl) { impl.mempool_->recover(std::exchange(impl.recovered_, {})); });
+    }
+
+    void stop(std::function<void()> done) {
+        asio::post(strand_, [self = shared_from_this(), done = std::move(done)]() mutable {
+            self->mempool_->stop();
+            self->mempool_->publish();
+            self->stopping_ = true;
+            self->batch_timer_.cancel();
+            self->tick_timer_.cancel();
+            self->intake_->stop(
+                [self, done = std::move(done)]() mutable { asio::post(self->strand_, std::move(done)); });
+        });
+    }
+
+    /// Runs `action(Impl&)` on the strand, unless the worker has stopped by then.
+    template <class Action>
+    void run(Action action) {
+        asio::post(strand_, [self = shared_from_this(), action = std::move(action)]() mutable {
+            if (self->stopping_) return;
+            action(*self);
+            self->arm();
+        });
+    }
+
+    std::uint64_t submit(Submission submission) {
+        MONODON_CHECK(!submission.transactions.empty());
+        MONODON_CHECK(submission.transactions.size() <= kSubmissionTransactionsMax);
+        auto prepared = std::make_shared<PreparedSubmission>();
+        prepared->submission = std::move(submission);
+        prepared->number = next_submission_++;
+        prepared->arrival = ports_.now();
+        const std::uint64_t number = prepared->number;
+        std::size_t bytes = 0;
+        for (const Slice& transaction : prepared->submission.transactions) bytes += transaction.bytes.size();
+        auto hand_in = [self = shared_from_this(), prepared = std::move(prepared)] {
+            prepare(self->application_, *prepared);
+            asio::post(self->strand_, [self, prepared] { self->admit(*prepared); });
+        };
+        if (bytes <= kInlineBytes) {
+            hand_in();
+        } else {
+            ports_.post_crypto(std::move(hand_in));
+        }
+        return number;
+    }
+
+    void told_of_fetched(const BatchIntake::Fetched& fetched, const std::function<void(Fetched)>& done) {
+        for (const dag::PayloadEntry& entry : fetched.stored) ports_.batch_stored(entry);
+        done({fetched.stored.size(), fetched.bad});
+    }
+
+    [[nodiscard]] WorkerStatus status() const {
+        WorkerStatus status;
+        mempool_->fill(status);
+        status.batches_stored = intake_->stored();
+        status.batches_refused = intake_->refused();
+        status.incoming_bytes = intake_->pending_bytes();
+        return status;
+    }
+
+    /// Of the strand, but for its thread-safe methods.
+    Mempool& mempool() { return *mempool_; }
+    BatchIntake& intake() { return *intake_; }
+
+ private:
+    void admit(const PreparedSubmission& prepared) {
+        if (stopping_) {
+            StageReport report;
+            report.kind = StageReport::Kind::stopped;
+            report.last = true;
+            return prepared.submission.report(report);
+        }
+        mempool_->admit(prepared);
+        arm();
+    }
+
+    // On a thread of the store.
+    void stored_own(const dag::PayloadEntry& entry) {
+        run([entry](Impl& impl) { impl.mempool_->on_stored(entry); });
+    }
+    void stored_offer(const dag::PayloadEntry& entry) {
+        ports_.batch_stored(entry);
+        run([entry](Impl& impl) { impl.acknowledge(entry); });
+    }
+
+    /// Acknowledgements wait for whatever is on the strand already, so that one notice carries those of a
+    /// whole group commit.
+    void acknowledge(const dag::PayloadEntry& entry) {
+        acks_[entry.author.value()].push_back(entry.batch);
+        if (std::exchange(flushing_, true)) return;
+        run([](Impl& impl) { impl.flush_acks(); });
+    }
+
+    void flush_acks() {
+        flushing_ = false;
+        for (std::size_t author = 0; author < acks_.size(); ++author) {
+            const std::vector<Digest>& all = acks_[author];
+            for (std::size_t at = 0; at < all.size(); at += kAcksPerNotice) {
+                const auto first = all.begin() + static_cast<std::ptrdiff_t>(at);
+                const auto count = static_cast<std::ptrdiff_t>(std::min(all.size() - at, kAcksPerNotice));
+                ports_.send_ack(dag::ValidatorIndex{static_cast<std::uint16_t>(author)},
+                                {first, first + count});
+            }
+            acks_[author].clear();
+        }
+    }
+
+    template <class Action>
+    auto when_due(Action action) {
+        return [weak = weak_from_this(), action](const boost::system::error_code& error) {
+            const auto self = weak.lock();
+            if (!self || error || self->stopping_) return;
+            action(*self);
+            self->arm();
+        };
+    }
+
+    /// Sets the timers that the mempool needs. After everything that touched it.
+    void arm() {
+        mempool_->publish();
+        if (const auto at = mempool_->dispatch_at(); at && !std::exchange(batch_timer_armed_, true)) {
+            batch_timer_.expires_after(std::max(Duration{0}, *at - ports_.now()));
+            batch_timer_.async_wait(when_due([](Impl& impl) {
+                impl.batch_timer_armed_ = false;
+                impl.mempool_->dispatch();
+            }));
+        }
+        if (mempool_->needs_tick() && !std::exchange(tick_timer_armed_, true)) {
+            tick_timer_.expires_after(kTick);
+            tick_timer_.async_wait(when_due([](Impl& impl) {
+                impl.tick_timer_armed_ = false;
+                impl.mempool_->tick();
+            }));
+        }
+    }
+
+    const WorkerConfig config_;
+    const dag::Committee& committee_;
+    const dag::ValidatorIndex self_;
+    const Application& application_;
+    const WorkerPorts ports_;
+    std::vector<dag::PayloadEntry> recovered_;
+
+    asio::strand<asio::any_io_executor> strand_;
+    asio::steady_timer batch_timer_;
+    asio::steady_timer tick_timer_;
+    bool batch_timer_armed_ = false;
+    bool tick_timer_armed_ = false;
+    bool stopping_ = false;
+
+    std::unique_ptr<Mempool> mempool_;
+    std::shared_ptr<BatchIntake> intake_;
+    std::atomic<std::uint64_t> next_submission_{1};
+    /// By author, until the next flush.
+    std::vector<std::vector<Digest>> acks_;
+    bool flushing_ = false;
+};
+
+Worker::Worker(asio::any_io_executor executor, WorkerConfig config, const dag::Committee& committee,
+               dag::ValidatorIndex self, const Application& application, WorkerPorts ports,
+               std::vector<dag::PayloadEntry> recovered)
+    : impl_(std::make_shared<Impl>(executor, config, committee, self, application, std::move(ports),
+                                   std::move(recovered))) {
+    impl_->initialise();
+}
+
+Worker::~Worker() = default;
+
+void Worker::start() { impl_->start(); }
+void Worker::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+std::uint64_t Worker::submit(Submission submission) { return impl_->submit(std::move(submission)); }
+void Worker::forget(std::uint64_t submission) {
+    impl_->run([submission](Impl& impl) { impl.mempool().forget(submission); });
+}
+std::optional<Receipt> Worker::find(const Digest& id) const { return impl_->mempool().find(id); }
+WorkerStatus Worker::status() const { return impl_->status(); }
+
+void Worker::on_peer(dag::ValidatorIndex peer, bool connected) {
+    impl_->run([peer, connected](Impl& impl) { impl.mempool().on_peer(peer, connected); });
+}
+void Worker::on_batch(dag::ValidatorIndex from, Slice batch) {
+    impl_->intake().offer(from, std::move(batch));
+}
+void Worker::on_ack(dag::ValidatorIndex from, std::vector<Digest> batches) {
+    impl_->run([from, batches = std::move(batches)](Impl& impl) { impl.mempool().on_acks(from, batches); });
+}
+void Worker::store_fetched(std::vector<Slice> batches, std::vector<Digest> expected,
+                           std::function<void(Fetched)> done) {
+    auto told = [impl = impl_, done = std::move(done)](BatchIntake::Fetched fetched) {
+        impl->run([fetched = std::move(fetched), done](Impl& on_strand) {
+            on_strand.told_of_fetched(fetched, done);
+        });
+    };
+    impl_->intake().fetched(std::move(batches), std::move(expected), std::move(told));
+}
+
+void Worker::on_certified(std::vector<dag::PayloadEntry> payload) {
+    impl_->run([payload = std::move(payload)](Impl& impl) { impl.mempool().on_certified(payload); });
+}
+void Worker::on_committed(dag::CommitPtr commit) {
+    impl_->run([commit = std::move(commit)](Impl& impl) { impl.mempool().on_committed(*commit); });
+}
+void Worker::on_executed(std::vector<AppliedBatch> batches) {
+    impl_->run([batches = std::move(batches)](Impl& impl) mutable {
+        impl.mempool().on_executed(std::move(batches));
+    });
+}
+void Worker::requeue(const Digest& batch) {
+    impl_->run([batch](Impl& impl) { impl.mempool().requeue(batch); });
+}
+
+}  // namespace monodon::node
