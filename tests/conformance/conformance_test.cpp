@@ -90,9 +90,10 @@ TEST_CASE("what is not given has its default") {
         {"round": 2, "author": 1, "parents": [0, 1, 2]}])";
     const Outcome sparse = replay(R"({"stakes": [1, 1, 1, 1],)" + certificates + "}");
     const Outcome explicit_defaults = replay(
-        R"({"mode": "shoal", "stakes": [1, 1, 1, 1], "window": 10, "first_instance_round": 1, "chain": "replay",
-            "epoch": 0, "leaders": {"kind": "reputation", "proposer_window": 40, "voter_window": 4,
-            "failed_weight": 1, "inactive_weight": 10, "active_weight": 1000, "failure_threshold_percent": 10},)" +
+        R"({"mode": "shoal", "stakes": [1, 1, 1, 1], "window": 10, "first_instance_round": 1,
+            "chain": "replay", "epoch": 0,
+            "leaders": {"kind": "reputation", "proposer_window": 40, "voter_window": 4, "failed_weight": 1,
+                        "inactive_weight": 10, "active_weight": 1000, "failure_threshold_percent": 10},)" +
         certificates + "}");
     CHECK(sparse.code == 0);
     CHECK(sparse.out ==
