@@ -48,6 +48,9 @@ struct HttpServerConfig {
     /// (else 421: a foreign page whose name resolves to us), and a POST must not come from another origin
     /// (403).
     std::optional<HostPort> listen;
+    /// A TCP socket that is bound already, used instead of binding one to `listen`; the server owns it from
+    /// start() on. -1 for none.
+    int listen_fd = -1;
     std::vector<std::string> hosts;
 
     /// Unix socket, at most kSocketPathMax bytes, mode 0600 from the first moment; a POST is answered only

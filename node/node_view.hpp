@@ -33,6 +33,7 @@ struct HealthCheck {
     /// Why not, in words; empty if ok.
     std::string reason;
 };
+[[nodiscard]] bool all_ok(const std::vector<HealthCheck>& checks);
 
 struct ValidatorSnapshot {
     std::string name;
@@ -88,7 +89,7 @@ struct StatusSnapshot {
     std::vector<ValidatorSnapshot> validators;
     std::int64_t pid = 0;
 
-    [[nodiscard]] bool ready() const;
+    [[nodiscard]] bool ready() const { return all_ok(readiness); }
 };
 
 struct PeerSnapshot {

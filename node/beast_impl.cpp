@@ -1,0 +1,2 @@
+// The bodies of Beast's functions, compiled once (BOOST_BEAST_SEPARATE_COMPILATION).
+#include <boost/beast/src.hpp>

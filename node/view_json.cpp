@@ -1,0 +1,225 @@
+#include "node/view_json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "node/base64.hpp"
+
+namespace monodon::node {
+namespace {
+
+namespace json = boost::json;
+
+std::string line(const json::value& value) { return json::serialize(value) + "\n"; }
+
+double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
+std::int64_t seconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
+json::string text(std::string_view text) { return json::string(text.data(), text.size()); }
+
+json::array reference(const dag::HeaderRef& ref) {
+    return {ref.round.value(), ref.author.value(), ref.digest.hex()};
+}
+
+json::array validators_json(const std::vector<ValidatorSnapshot>& validators) {
+    json::array out;
+    for (const ValidatorSnapshot& validator : validators) {
+        out.push_back({{"name", validator.name},
+                       {"last_round", validator.last_round},
+                       {"weight", validator.weight},
+                       {"connected", validator.connected},
+                       {"claim_index", validator.claim_index}});
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string to_json(const StatusSnapshot& status) {
+    json::array reasons;
+    for (const HealthCheck& check : status.readiness) {
+        if (!check.ok) reasons.push_back(json::string(check.name + ": " + check.reason));
+    }
+    json::object latency;
+    if (status.commit_p50_ms) latency["commit_p50"] = *status.commit_p50_ms;
+    if (status.commit_p99_ms) latency["commit_p99"] = *status.commit_p99_ms;
+    return line({{"name", status.name},
+                 {"peer_id", status.peer_id},
+                 {"validator", status.validator},
+                 {"version", status.version},
+                 {"chain_id", status.chain_id},
+                 {"state", text(name(status.state))},
+                 {"ready", status.ready()},
+                 {"reasons", std::move(reasons)},
+                 {"round", status.round},
+                 {"highest_round", status.highest_round},
+                 {"target_round", status.target_round},
+                 {"gc_round", status.gc_round},
+                 {"commit", status.commit},
+                 {"commit_digest", status.commit_digest.hex()},
+                 {"commit_round", status.commit_round},
+                 {"executed", status.executed},
+                 {"state_root", status.state_root.hex()},
+                 {"state_root_index", status.state_root_index},
+                 {"lag", status.lag},
+                 {"peers_connected", status.peers_connected},
+                 {"peers_total", status.peers_total},
+                 {"tx_per_s", status.tx_per_s},
+                 {"latency_ms", std::move(latency)},
+                 {"transactions", status.transactions},
+                 {"disk_bytes", status.disk_bytes},
+                 {"uptime_s", seconds(status.uptime)},
+                 {"listen", {{"peer", status.listen_peer}, {"api", status.listen_api}}},
+                 {"anchors_committed", status.anchors_committed},
+                 {"anchors_skipped", status.anchors_skipped},
+                 {"equivocations", status.equivocations},
+                 {"validators", validators_json(status.validators)},
+                 {"pid", status.pid}});
+}
+
+std::string to_json(const std::vector<PeerSnapshot>& peers) {
+    json::array out;
+    for (const PeerSnapshot& peer : peers) {
+        json::object row{{"peer_id", peer.peer_id},
+                         {"name", peer.name},
+                         {"address", peer.address},
+                         {"direction", peer.outbound ? "out" : "in"},
+                         {"connected", peer.connected},
+                         {"bytes_in", peer.bytes_in},
+                         {"bytes_out", peer.bytes_out},
+                         {"queued", json::array(peer.queued_bytes.begin(), peer.queued_bytes.end())},
+                         {"dropped", json::array(peer.dropped.begin(), peer.dropped.end())},
+                         {"since_s", seconds(peer.since)},
+                         {"last_error", peer.last_error}};
+        if (peer.validator) row["validator"] = *peer.validator;
+        if (peer.rtt) row["rtt_ms"] = milliseconds(*peer.rtt);
+        out.push_back(std::move(row));
+    }
+    return line(out);
+}
+
+std::string to_json(const StoreSnapshot& store) {
+    json::array environments;
+    for (const StoreSnapshot::Environment& environment : store.environments) {
+        json::object row{{"name", environment.name},
+                         {"map_bytes", environment.map_bytes},
+                         {"used_bytes", environment.used_bytes},
+                         {"file_bytes", environment.file_bytes}};
+        if (const auto& writer = environment.writer) {
+            const auto& commits = writer->commit_seconds;
+            row["queued_writes"] = writer->queued_writes;
+            row["queued_bytes"] = writer->queued_bytes;
+            row["written"] = writer->written;
+            row["written_bytes"] = writer->written_bytes;
+            row["commits"] = commits.count;
+            row["commit_ms_mean"] =
+                commits.count > 0 ? 1000 * commits.sum / static_cast<double>(commits.count) : 0.0;
+            row["errors"] = writer->errors;
+            if (writer->stalled) row["stalled"] = *writer->stalled;
+        }
+        environments.push_back(std::move(row));
+    }
+    return line({{"durability", store.durability},
+                 {"oldest_commit", store.oldest_commit},
+                 {"newest_commit", store.newest_commit},
+                 {"free_disk_bytes", store.free_disk_bytes},
+                 {"damaged", store.damaged},
+                 {"environments", std::move(environments)}});
+}
+
+std::string to_json(const std::vector<QueueSnapshot>& queues) {
+    json::array out;
+    for (const QueueSnapshot& queue : queues) {
+        json::object row{{"name", queue.name}, {"items", queue.items}, {"bytes", queue.bytes}};
+        if (queue.bytes_max > 0) row["bytes_max"] = queue.bytes_max;
+        out.push_back(std::move(row));
+    }
+    return line(out);
+}
+
+std::string to_json(const StateSnapshot& state) {
+    return line({{"applied", state.applied},
+                 {"state_root", state.root.hex()},
+                 {"state_root_index", state.root_index},
+                 {"keys", state.keys}});
+}
+
+std::string to_json(const std::vector<ConfigRow>& rows) {
+    json::array out;
+    for (const ConfigRow& row : rows) {
+        out.push_back({{"key", row.key}, {"value", row.value}, {"origin", row.origin}, {"help", row.help}});
+    }
+    return line(out);
+}
+
+std::string dag_json(std::uint64_t first, std::uint64_t last, const std::vector<std::string>& validators,
+                     const std::vector<VertexSnapshot>& vertices) {
+    json::array rounds;
+    auto next = vertices.begin();
+    for (std::uint64_t round = first; round <= last; ++round) {
+        json::array row;
+        for (; next != vertices.end() && next->round <= round; ++next) {
+            row.push_back({{"author", next->author},
+                           {"digest", next->digest.short_hex()},
+                           {"parents", json::array(next->parents.begin(), next->parents.end())},
+                           {"support", next->support},
+                           {"ordered", next->ordered},
+                           {"anchor", next->anchor},
+                           {"batches", next->batches}});
+        }
+        rounds.push_back({{"round", round}, {"vertices", std::move(row)}});
+    }
+    return line({{"from", first},
+                 {"to", last},
+                 {"validators", json::array(validators.begin(), validators.end())},
+                 {"rounds", std::move(rounds)}});
+}
+
+std::string to_json(const dag::Commit& commit) {
+    json::array certificates;
+    for (const dag::HeaderRef& ref : commit.certificates) certificates.push_back(reference(ref));
+    json::array failed;
+    for (const dag::Slot& slot : commit.failed) {
+        failed.push_back(json::array{slot.round.value(), slot.author.value()});
+    }
+    json::array batches;
+    for (const dag::PayloadEntry& entry : commit.payload) batches.push_back(json::string(entry.batch.hex()));
+    return line({{"index", commit.index.value()},
+                 {"digest", commit.digest.hex()},
+                 {"previous", commit.previous.hex()},
+                 {"anchor",
+                  {{"round", commit.anchor.round.value()},
+                   {"author", commit.anchor.author.value()},
+                   {"digest", commit.anchor.digest.hex()}}},
+                 {"certificates", std::move(certificates)},
+                 {"failed", std::move(failed)},
+                 {"transactions", commit.transactions},
+                 {"bytes", commit.bytes},
+                 {"batches", std::move(batches)}});
+}
+
+std::string to_json(const Receipt& receipt, const std::string& validator) {
+    json::object out{{"id", receipt.id.hex()}, {"status", text(receipt.status())}};
+    if (receipt.stage >= Stage::committed) {
+        out["commit"] = receipt.commit.value();
+        out["round"] = receipt.round.value();
+        out["position"] = receipt.position;
+    }
+    out["validator"] = validator;
+    if (receipt.outcome) out["result"] = text(name(*receipt.outcome));
+    if (receipt.value) out["value"] = to_base64(*receipt.value);
+    json::object latency;
+    for (std::size_t at = 1; at < kStages; ++at) {
+        const auto& reached = receipt.latency.at(at);
+        const std::string_view stage = name(static_cast<Stage>(at));
+        if (reached) latency[json::string_view(stage.data(), stage.size())] = milliseconds(*reached);
+    }
+    out["latency_ms"] = std::move(latency);
+    return line(out);
+}
+
+}  // namespace monodon::node

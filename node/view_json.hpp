@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/node_view.hpp"
+
+/// The JSON that the public API and the admin socket answer with; a newline ends each.
+namespace monodon::node {
+
+[[nodiscard]] std::string to_json(const StatusSnapshot& status);
+[[nodiscard]] std::string to_json(const std::vector<PeerSnapshot>& peers);
+[[nodiscard]] std::string to_json(const StoreSnapshot& store);
+[[nodiscard]] std::string to_json(const std::vector<QueueSnapshot>& queues);
+[[nodiscard]] std::string to_json(const StateSnapshot& state);
+[[nodiscard]] std::string to_json(const std::vector<ConfigRow>& rows);
+/// `vertices` ascend by round and author; rounds without any are listed, too.
+[[nodiscard]] std::string dag_json(std::uint64_t first, std::uint64_t last,
+                                   const std::vector<std::string>& validators,
+                                   const std::vector<VertexSnapshot>& vertices);
+[[nodiscard]] std::string to_json(const dag::Commit& commit);
+/// `validator` is the name of the member that the transaction was given to.
+[[nodiscard]] std::string to_json(const Receipt& receipt, const std::string& validator);
+
+}  // namespace monodon::node
