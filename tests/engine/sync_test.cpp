@@ -1,0 +1,192 @@
+#include <catch2/catch.hpp>
+
+#include "dag/sync/batch_index.hpp"
+#include "dag/sync/claims.hpp"
+#include "dag/sync/delivery.hpp"
+#include "dag/sync/range_fetcher.hpp"
+#include "tests/engine/fixtures.hpp"
+
+using namespace monodon;
+using namespace monodon::dag;
+using namespace monodon::dag::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+Digest digest(std::uint8_t name) {
+    Digest made;
+    made.bytes.fill(name);
+    return made;
+}
+ValidatorIndex member(std::uint16_t index) { return ValidatorIndex{index}; }
+AuthorSet members(std::initializer_list<std::uint16_t> indices) {
+    AuthorSet set;
+    for (const auto index : indices) set.insert(member(index));
+    return set;
+}
+Time at(Duration since) { return Time{} + since; }
+
+struct NothingStored final : DagReader {
+    [[nodiscard]] std::optional<PayloadEntry> batch(const Digest&) const override { return std::nullopt; }
+    [[nodiscard]] CommitPtr commit(CommitIndex) const override { return nullptr; }
+};
+
+PayloadEntry batch_of(std::uint16_t author, std::uint8_t name, std::uint64_t sealed) {
+    return {digest(name), member(author), WorkerId{0}, Round{sealed}, 100, 1};
+}
+
+/// Polls and gives the requests that were sent.
+std::vector<SendRequest> poll(Fetcher& fetcher, RequestIds& ids, Time now) {
+    Effects out;
+    fetcher.poll(now, ids, out);
+    std::vector<SendRequest> sent;
+    for (const Effect& effect : out) sent.push_back(std::get<SendRequest>(effect));
+    return sent;
+}
+
+}  // namespace
+
+TEST_CASE("the fetcher asks the first holder, then the others, then pauses and begins again") {
+    Fetcher fetcher(member(0), 1s);
+    RequestIds ids;
+    for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
+    fetcher.want(Fetcher::Kind::certificate, digest(1), Round{5}, members({0, 1, 2}), member(2));
+    auto sent = poll(fetcher, ids, at(0s));
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].to == member(2));
+    CHECK(poll(fetcher, ids, at(0s)).empty());
+    CHECK(fetcher.answered(sent[0].id, at(1s)));
+    CHECK_FALSE(fetcher.answered(sent[0].id, at(1s)));
+
+    sent = poll(fetcher, ids, at(1s));
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].to == member(1));
+    CHECK(fetcher.answered(sent[0].id, at(1s)));
+    CHECK(poll(fetcher, ids, at(1s)).empty());  // member 3 does not have it, member 0 are we
+    CHECK(fetcher.next_attempt() == at(1s + 100ms));
+    CHECK(poll(fetcher, ids, at(1s + 100ms)).size() == 1);
+    fetcher.found(digest(1));
+    CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("requests for one member are gathered, and a silent member holds its own slots only") {
+    Fetcher fetcher(member(0), 1s);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.set_connected(member(2), true, at(0s));
+    for (std::uint8_t name = 1; name <= 100; ++name) {
+        fetcher.want(Fetcher::Kind::batch, digest(name), Round{5}, members({1}), member(1));
+    }
+    const auto sent = poll(fetcher, ids, at(0s));
+    CHECK(sent.size() == 4);
+    for (const SendRequest& request : sent) CHECK(std::get<GetBatches>(request.body).batches.size() == 16);
+    fetcher.want(Fetcher::Kind::batch, digest(200), Round{5}, members({2}), member(2));
+    const auto other = poll(fetcher, ids, at(0s));
+    REQUIRE(other.size() == 1);
+    CHECK(other[0].to == member(2));
+}
+
+TEST_CASE("what a header needed is dropped with it, what execution needs stays") {
+    Fetcher fetcher(member(0), 1s);
+    fetcher.want(Fetcher::Kind::batch, digest(1), Round{5}, members({1}), member(1));
+    fetcher.want_for_execution(digest(2), Round{5}, members({1}), member(1));
+    fetcher.want(Fetcher::Kind::certificate, digest(3), Round{9}, members({1}), member(1));
+    fetcher.drop(digest(1));
+    fetcher.drop(digest(2));
+    CHECK_FALSE(fetcher.wants(digest(1)));
+    CHECK(fetcher.wants(digest(2)));
+    fetcher.collect(Round{8});
+    CHECK(fetcher.wanted() == 2);
+    fetcher.collect(Round{9});
+    CHECK(fetcher.wanted() == 1);
+}
+
+TEST_CASE(
+    "ranges are fetched only from far behind, from where the graph ends, and not twice from who brings "
+    "nothing") {
+    RangeFetcher range(member(0), 1s);
+    RequestIds ids;
+    Effects out;
+    range.set_connected(member(1), true);
+    range.set_connected(member(2), true);
+    range.hint(Round{13}, members({1, 2}));
+    CHECK_FALSE(range.active(Round{10}));
+    range.hint(Round{14}, members({1, 2}));
+    range.poll(at(0s), Round{10}, Round{3}, ids, out);
+    REQUIRE(out.size() == 1);
+    const auto first = std::get<SendRequest>(out[0]);
+    CHECK(std::get<GetCertificatesInRange>(first.body).first == Round{10});
+    range.poll(at(0s), Round{10}, Round{3}, ids, out);
+    CHECK(out.size() == 1);  // one at a time
+    CHECK(range.answered(first.id, Round{10}, at(0s)));
+    range.poll(at(0s), Round{10}, Round{3}, ids, out);
+    REQUIRE(out.size() == 2);
+    const auto second = std::get<SendRequest>(out[1]);
+    CHECK(second.to != first.to);
+    CHECK(range.answered(second.id, Round{12}, at(0s)));
+    CHECK_FALSE(range.active(Round{12}));
+}
+
+TEST_CASE("commits are delivered in order, each with all its batches") {
+    const NothingStored reader;
+    BatchIndex batches(reader);
+    Delivery delivery(CommitIndex{4});
+    auto five = std::make_shared<Commit>();
+    five->index = CommitIndex{5};
+    five->payload = {batch_of(1, 1, 3), batch_of(1, 2, 3)};
+    auto six = std::make_shared<Commit>();
+    six->index = CommitIndex{6};
+    batches.stored(batch_of(1, 2, 3));
+    CHECK(delivery.push(five, batches).size() == 1);
+    CHECK(delivery.push(six, batches).empty());
+    CHECK(delivery.take_ready().empty());
+    delivery.stored(digest(9));
+    delivery.stored(digest(1));
+    CHECK(delivery.take_ready().size() == 2);
+    CHECK(delivery.delivered() == CommitIndex{6});
+}
+
+TEST_CASE("a batch that nobody names is adopted by the author's successor first, then by the next") {
+    const NothingStored reader;
+    BatchIndex batches(reader);
+    batches.stored(batch_of(3, 1, 10));
+    const auto may = [&](std::uint16_t self, std::uint64_t round) {
+        return !batches.adoptable(member(self), 4, Round{round}, 20, 9).empty();
+    };
+    CHECK_FALSE(may(0, 49));
+    CHECK(may(0, 50));
+    CHECK_FALSE(may(1, 57));
+    CHECK(may(1, 58));
+    CHECK(may(2, 66));
+    CHECK_FALSE(may(3, 500));
+    batches.referenced(digest(1));
+    CHECK_FALSE(may(0, 500));
+}
+
+TEST_CASE("one liar's claim changes nothing; a supporting share of stake with one other digest does") {
+    const Committee committee = committee_of(4);
+    Claims claims(committee);
+    for (std::uint8_t index = 1; index <= 3; ++index) claims.committed({CommitIndex{index}, digest(index)});
+    claims.heard(member(1), {CommitIndex{2}, digest(99)});
+    claims.heard(member(2), {CommitIndex{2}, digest(2)});
+    CHECK(claims.conflicts() == 1);
+    CHECK_FALSE(claims.divergence());
+    claims.heard(member(3), {CommitIndex{2}, digest(98)});
+    CHECK_FALSE(claims.divergence());  // two liars who do not agree
+    claims.heard(member(0), {CommitIndex{4}, digest(77)});
+    claims.heard(member(3), {CommitIndex{4}, digest(77)});
+    CHECK_FALSE(claims.divergence());
+    claims.committed({CommitIndex{4}, digest(4)});
+    CHECK(claims.divergence() == CommitIndex{4});
+}
+
+TEST_CASE("the supported claim is what a supporting share of stake claims at least") {
+    const Committee committee = committee_of(4);
+    Claims claims(committee);
+    claims.heard(member(1), {CommitIndex{1000000000}, digest(1)});
+    CHECK(claims.supported() == CommitIndex{0});
+    claims.heard(member(2), {CommitIndex{7}, digest(2)});
+    CHECK(claims.supported() == CommitIndex{7});
+    claims.heard(member(2), {CommitIndex{3}, digest(2)});
+    CHECK(claims.supported() == CommitIndex{7});
+}
