@@ -15,7 +15,7 @@ def _inside(path, room):
 @dataclass
 class Levels:
     floor: dict = field(default_factory=dict)  # room -> number of its floor, 0 is the lowest
-    never: list = field(default_factory=list)  # (room, room it may not include)
+    never: list = field(default_factory=list)  # (folder, folder that nothing in it may include)
 
     def room_of(self, path):
         """The room of a project file, None when no floor is named for it."""
@@ -42,8 +42,8 @@ def parse(text):
     number = 0
     for line in text.splitlines():
         words = line.split("#")[0].split()
-        if len(words) == 3 and words[1] == "never":
-            levels.never.append((words[0], words[2]))
+        if words[1:2] == ["never"]:
+            levels.never += [(words[0], forbidden) for forbidden in words[2:]]
         elif words:
             for room in words:
                 if room in levels.floor:
@@ -51,9 +51,9 @@ def parse(text):
                 levels.floor[room] = number
             number += 1
     for pair in levels.never:
-        for room in pair:
-            if room not in levels.floor:
-                raise ValueError(f"{room} stands on no floor")
+        for name in pair:
+            if not any(_inside(room + "/", name) for room in levels.floor):
+                raise ValueError(f"{name} stands on no floor")
     return levels
 
 

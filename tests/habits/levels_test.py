@@ -18,6 +18,14 @@ FORBIDDEN = [
     ("net/transport/a.hpp", "dag/model/b.hpp"),
     ("net/transport/a.hpp", "storage/b.hpp"),
     ("net/rpc/a.cpp", "node/b.hpp"),
+    ("net/transport/a.hpp", "net/rpc/b.hpp"),
+    ("net/rpc/a.hpp", "net/peers/b.hpp"),
+    ("dag/model/a.hpp", "dag/graph/b.hpp"),
+    ("dag/graph/a.hpp", "dag/ordering/b.hpp"),
+    ("dag/ordering/a.cpp", "dag/production/b.hpp"),
+    ("dag/production/a.cpp", "dag/engine.hpp"),
+    ("dag/events.hpp", "dag/config.hpp"),
+    ("storage/a.hpp", "net/peers/b.hpp"),
     ("dag/sync/a.hpp", "net/wire/b.hpp"),
     ("dag/engine.cpp", "net/rpc/b.hpp"),
     ("dag/graph/a.cpp", "storage/b.hpp"),
@@ -31,6 +39,9 @@ ALLOWED = [
     ("net/wire/a.hpp", "net/core/b.hpp"),
     ("net/transport/a.hpp", "net/wire/b.hpp"),
     ("net/rpc/a.hpp", "net/transport/b.hpp"),
+    ("dag/events.hpp", "dag/model/b.hpp"),
+    ("dag/ordering/a.hpp", "dag/config.hpp"),
+    ("dag/sync/a.hpp", "dag/engine.hpp"),
     ("dag/model/a.hpp", "net/core/b.hpp"),
     ("dag/engine.hpp", "dag/model/b.hpp"),
     ("storage/a.hpp", "net/core/b.hpp"),
@@ -80,6 +91,7 @@ class Floors(unittest.TestCase):
             levels.parse("a\nb a\n")
         with self.assertRaises(ValueError):
             levels.parse("a\nb never a\n")
+        self.assertEqual([("b", "a"), ("b", "c")], levels.parse("a/x\nb\nc\nb never a c\n").never)
 
 
 if __name__ == "__main__":
