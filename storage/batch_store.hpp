@@ -25,7 +25,7 @@ struct BatchOptions {
     std::chrono::milliseconds retry_after{1000};
     /// LIFE: how many rounds a sealed batch lives (consensus.md 8.9).
     std::uint64_t life = 4096;
-    /// Offered batches sealed further above our highest round are refused.
+    /// Batches sealed further above our highest round are refused.
     std::uint64_t ahead = 128;
     /// Per author, of offered batches that no delivered commit names, in the pages they take.
     std::uint64_t unreferenced_bytes_max = std::uint64_t{256} << 20;
@@ -41,7 +41,7 @@ struct BatchOptions {
 
 /// Why we are given a batch.
 enum class Standing : std::uint8_t {
-    offered,  ///< its author sent it unasked: limits per author and by round apply
+    offered,  ///< its author sent it unasked: it counts against the author, and must still be of use
     named,    ///< we fetched it, or made it: a header or certificate names it
 };
 
@@ -86,9 +86,10 @@ class BatchStore {
                                                 dag::Round sealed, const std::optional<Listed>& after,
                                                 std::size_t most) const;
 
-    /// A delivered commit names these: they count no longer against their authors.
+    /// A commit that is delivered, so that all its batches are here, names these: they count no longer
+    /// against their authors.
     void referenced(std::span<const dag::PayloadEntry> entries);
-    /// Of our graph; never falls.
+    /// The highest round of a verified certificate; never falls. At start and whenever it rises.
     void set_highest_round(dag::Round round);
 
     /// Removes the generations whose last sealed round + LIFE is below the store floor. On the caller's
@@ -106,7 +107,7 @@ class BatchStore {
         std::uint64_t unreferenced_bytes = 0;
         std::size_t generations = 0;
         std::size_t open_generations = 0;
-        /// Rows that did not verify since the start.
+        /// Reads that failed since the start.
         std::uint64_t damaged = 0;
     };
     [[nodiscard]] Usage usage() const;

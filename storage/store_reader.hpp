@@ -1,12 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <vector>
 
 #include "dag/engine.hpp"
 #include "storage/batch_store.hpp"
 #include "storage/consensus_store.hpp"
+#include "storage/damage.hpp"
 #include "storage/tables/metadata.hpp"
 
 namespace monodon::storage {
@@ -57,17 +57,18 @@ class StoreReader final : public dag::DagReader {
     [[nodiscard]] std::optional<dag::CommitIndex> last_commit() const;
 
     [[nodiscard]] Progress progress() const;
-    /// Rows that did not verify since the start, batches not counted.
-    [[nodiscard]] std::uint64_t damaged() const { return damaged_.load(std::memory_order_relaxed); }
+    /// Reads that failed since the start, those of batches not counted.
+    [[nodiscard]] std::uint64_t damaged() const { return damage_.count(); }
 
  private:
-    template <class T>
-    [[nodiscard]] std::optional<T> settle(Result<std::optional<T>> result) const;
+    /// Runs `query(transaction)` in a read transaction; a failure is noted and gives T().
+    template <class T, class Query>
+    [[nodiscard]] T read(Query query) const;
 
     const ConsensusStore& consensus_;
     const BatchStore& batches_;
     const dag::Committee& committee_;
-    mutable std::atomic<std::uint64_t> damaged_{0};
+    mutable DamageLog damage_{"cannot read the store"};
 };
 
 }  // namespace monodon::storage

@@ -1,0 +1,277 @@
+#include "storage/batch_store.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+#include "net/core/check.hpp"
+#include "storage/batch_cache.hpp"
+#include "storage/damage.hpp"
+#include "storage/generations.hpp"
+#include "storage/group_writer.hpp"
+#include "storage/unreferenced.hpp"
+
+namespace monodon::storage {
+
+namespace {
+
+constexpr std::size_t kGroupBytesMax = std::size_t{8} << 20;
+/// Beside the pages of the bodies: those of the two trees that a batch can make new.
+constexpr std::size_t kTreeBytesPerBatch = 32 * 1024;
+constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
+
+std::uint64_t generation_of(dag::Round sealed) { return sealed.value() / kGenerationRounds; }
+dag::Round last_round_of(std::uint64_t generation) {
+    return dag::Round{generation * kGenerationRounds + (kGenerationRounds - 1)};
+}
+
+struct BatchWrite {
+    dag::PayloadEntry entry;
+    SharedBytes batch;
+    /// This write made the author's count rise.
+    bool charged = false;
+    std::function<void()> durable;
+    std::size_t bytes = 0;
+};
+
+}  // namespace
+
+std::string_view describe(PutError error) {
+    switch (error) {
+        case PutError::too_far_ahead:
+            return "sealed too far ahead";
+        case PutError::too_old:
+            return "sealed too long ago";
+        case PutError::author_full:
+            return "too many unordered batches of this author";
+        case PutError::busy:
+            return "the disk is behind";
+    }
+    MONODON_CHECK(false);
+}
+
+class BatchStore::State {
+ public:
+    State(BatchOptions options, std::unique_ptr<Generations> generations)
+        : options_(std::move(options)),
+          generations_(std::move(generations)),
+          cache_(options_.cache_bytes),
+          unreferenced_(options_.unreferenced_bytes_max),
+          writer_({"batches", options_.retry_after, kGroupBytesMax},
+                  {[this](std::span<BatchWrite> group) { return write_group(group); },
+                   []() -> Result<bool> { return false; }, options_.fatal}) {}
+
+    Expected<void, PutError> put(const dag::PayloadEntry& entry, SharedBytes bytes, Standing standing,
+                                 std::function<void()> durable) {
+        if (removable(generation_of(entry.sealed_round), floor())) return Unexpected{PutError::too_old};
+        if (entry.sealed_round > above(highest(), options_.ahead)) return Unexpected{PutError::too_far_ahead};
+        BatchWrite write{entry, std::move(bytes), false, std::move(durable), entry.bytes + kBatchOverhead};
+        if (standing == Standing::offered) {
+            if (entry.sealed_round < below(highest(), options_.life)) return Unexpected{PutError::too_old};
+            const auto charge = unreferenced_.charge(entry);
+            if (charge == Unreferenced::Charge::refused) return Unexpected{PutError::author_full};
+            write.charged = charge == Unreferenced::Charge::charged;
+        }
+        const bool charged = write.charged;
+        if (writer_.push(std::move(write), options_.queue_bytes_max)) return {};
+        if (charged) unreferenced_.release(entry);
+        return Unexpected{PutError::busy};
+    }
+
+    [[nodiscard]] SharedBytes get(const Digest& digest, std::span<const std::uint64_t> generations) {
+        if (SharedBytes cached = cache_.batch(digest)) return cached;
+        return search<SharedBytes>(generations,
+                                   [&](const BatchTable& table, const lmdb::Transaction& transaction) {
+                                       return table.body(transaction, digest);
+                                   });
+    }
+    [[nodiscard]] std::optional<dag::PayloadEntry> entry(const Digest& digest) {
+        if (auto cached = cache_.entry(digest)) return cached;
+        return search<std::optional<dag::PayloadEntry>>(
+            newest(), [&](const BatchTable& table, const lmdb::Transaction& transaction) {
+                return table.entry(transaction, digest);
+            });
+    }
+    [[nodiscard]] std::vector<Listed> by_author(dag::Epoch epoch, dag::ValidatorIndex author,
+                                                dag::Round sealed, const std::optional<Listed>& after,
+                                                std::size_t most) {
+        struct Found {
+            std::vector<Listed> listed;
+            explicit operator bool() const { return !listed.empty(); }
+        };
+        const std::uint64_t generation = generation_of(sealed);
+        const auto read = [&](const BatchTable& table,
+                              const lmdb::Transaction& transaction) -> Result<Found> {
+            auto listed = table.by_author(transaction, epoch, author, after, most);
+            if (!listed) return Unexpected{listed.error()};
+            return Found{std::move(*listed)};
+        };
+        return search<Found>(std::span(&generation, 1), read).listed;
+    }
+    [[nodiscard]] std::vector<std::uint64_t> newest() const {
+        return generations_->newest(options_.searched_generations);
+    }
+
+    void referenced(std::span<const dag::PayloadEntry> entries) {
+        for (const dag::PayloadEntry& entry : entries) unreferenced_.release(entry);
+    }
+    void set_highest_round(dag::Round round) {
+        std::uint64_t known = highest_.load(std::memory_order_relaxed);
+        while (known < round.value() && !highest_.compare_exchange_weak(known, round.value())) {
+        }
+        // Once a generation is enough, and keeps the walk over all batches rare.
+        if (known / kGenerationRounds < round.value() / kGenerationRounds) {
+            unreferenced_.forget_below(below(round, options_.life));
+        }
+    }
+
+    void prune(dag::Round store_floor) {
+        std::uint64_t known = floor_.load(std::memory_order_relaxed);
+        while (known < store_floor.value() && !floor_.compare_exchange_weak(known, store_floor.value())) {
+        }
+        for (const Generations::Size& size : generations_->sizes()) {
+            if (!removable(size.number, floor())) return;
+            generations_->remove(size.number);
+            unreferenced_.forget_below(next(last_round_of(size.number)));
+        }
+    }
+    [[nodiscard]] dag::Round floor_for_bytes(std::uint64_t bytes) const {
+        const auto sizes = generations_->sizes();
+        std::uint64_t kept = 0;
+        for (auto at = sizes.rbegin(); at != sizes.rend(); ++at) {
+            kept += at->disk_bytes;
+            if (kept <= bytes || at == sizes.rbegin()) continue;
+            return next(above(last_round_of(at->number), options_.life));
+        }
+        return {};
+    }
+
+    [[nodiscard]] WriterStats stats() const { return writer_.stats(); }
+    [[nodiscard]] Usage usage() const {
+        Usage usage;
+        const auto sizes = generations_->sizes();
+        for (const Generations::Size& size : sizes) usage.disk_bytes += size.disk_bytes;
+        usage.generations = sizes.size();
+        usage.open_generations = generations_->open_count();
+        usage.cache_bytes = cache_.bytes();
+        usage.unreferenced_bytes = unreferenced_.most();
+        usage.damaged = damage_.count();
+        return usage;
+    }
+
+ private:
+    [[nodiscard]] dag::Round highest() const { return dag::Round{highest_.load(std::memory_order_relaxed)}; }
+    [[nodiscard]] dag::Round floor() const { return dag::Round{floor_.load(std::memory_order_relaxed)}; }
+    [[nodiscard]] bool removable(std::uint64_t generation, dag::Round store_floor) const {
+        return last_round_of(generation) < below(store_floor, options_.life);
+    }
+
+    Result<void> write_group(std::span<BatchWrite> group) {
+        std::map<std::uint64_t, std::vector<BatchWrite*>> generations;
+        for (BatchWrite& write : group)
+            generations[generation_of(write.entry.sealed_round)].push_back(&write);
+        for (const auto& [number, writes] : generations) {
+            if (auto written = write_generation(number, writes); !written) return written;
+        }
+        for (const BatchWrite& write : group) cache_.insert(write.entry, write.batch);
+        return {};
+    }
+
+    Result<void> write_generation(std::uint64_t number, const std::vector<BatchWrite*>& writes) {
+        auto generation = generations_->obtain(number);
+        if (!generation) return Unexpected{generation.error()};
+        // It left while the batches waited, so these would leave at once.
+        if (!*generation) return {};
+        std::size_t room = kTreeBytes;
+        for (const BatchWrite* write : writes) room += write->bytes + kTreeBytesPerBatch;
+        const BatchTable& table = (*generation)->table;
+        std::vector<BatchWrite*> known;
+        auto fill = [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+            known.clear();
+            for (BatchWrite* write : writes) {
+                auto inserted = table.insert(transaction, write->entry, *write->batch);
+                if (!inserted) return Unexpected{inserted.error()};
+                if (!*inserted) known.push_back(write);
+            }
+            return {};
+        };
+        if (auto written = lmdb::write_growing(*(*generation)->environment, room, fill); !written)
+            return written;
+        // A batch that was stored before takes no more room now.
+        for (BatchWrite* write : known) {
+            if (write->charged) unreferenced_.release(write->entry);
+        }
+        return {};
+    }
+
+    /// The first find in these generations. What cannot be read is not there.
+    template <class Found, class Read>
+    Found search(std::span<const std::uint64_t> generations, Read read) {
+        for (const std::uint64_t number : generations) {
+            auto generation = generations_->find(number);
+            if (!generation) {
+                damage_.note(generation.error());
+                continue;
+            }
+            if (!*generation) continue;
+            auto transaction = (*generation)->environment->read();
+            if (!transaction) {
+                damage_.note(transaction.error());
+                continue;
+            }
+            Result<Found> found = read((*generation)->table, *transaction);
+            if (!found) {
+                damage_.note(found.error());
+            } else if (*found) {
+                return std::move(*found);
+            }
+        }
+        return Found();
+    }
+
+    const BatchOptions options_;
+    std::unique_ptr<Generations> generations_;
+    BatchCache cache_;
+    Unreferenced unreferenced_;
+    std::atomic<std::uint64_t> highest_{0};
+    std::atomic<std::uint64_t> floor_{0};
+    DamageLog damage_{"cannot read a batch"};
+    /// Last: its thread uses all of the above.
+    GroupWriter<BatchWrite> writer_;
+};
+
+Result<std::unique_ptr<BatchStore>> BatchStore::open(BatchOptions options) {
+    auto generations = std::make_unique<Generations>(options.environment, options.open_generations);
+    if (auto scanned = generations->scan(); !scanned) return Unexpected{scanned.error()};
+    auto state = std::make_unique<State>(std::move(options), std::move(generations));
+    return std::unique_ptr<BatchStore>(new BatchStore(std::move(state)));
+}
+
+BatchStore::BatchStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BatchStore::~BatchStore() = default;
+
+Expected<void, PutError> BatchStore::put(const dag::PayloadEntry& entry, SharedBytes bytes, Standing standing,
+                                         std::function<void()> durable) {
+    return state_->put(entry, std::move(bytes), standing, std::move(durable));
+}
+SharedBytes BatchStore::get(const Digest& digest) const { return state_->get(digest, state_->newest()); }
+SharedBytes BatchStore::get(const Digest& digest, dag::Round sealed) const {
+    const std::uint64_t generation = generation_of(sealed);
+    return state_->get(digest, std::span(&generation, 1));
+}
+std::optional<dag::PayloadEntry> BatchStore::entry(const Digest& digest) const {
+    return state_->entry(digest);
+}
+std::vector<BatchStore::Listed> BatchStore::by_author(dag::Epoch epoch, dag::ValidatorIndex author,
+                                                      dag::Round sealed, const std::optional<Listed>& after,
+                                                      std::size_t most) const {
+    return state_->by_author(epoch, author, sealed, after, most);
+}
+void BatchStore::referenced(std::span<const dag::PayloadEntry> entries) { state_->referenced(entries); }
+void BatchStore::set_highest_round(dag::Round round) { state_->set_highest_round(round); }
+void BatchStore::prune(dag::Round store_floor) { state_->prune(store_floor); }
+dag::Round BatchStore::floor_for_bytes(std::uint64_t bytes) const { return state_->floor_for_bytes(bytes); }
+WriterStats BatchStore::stats() const { return state_->stats(); }
+BatchStore::Usage BatchStore::usage() const { return state_->usage(); }
+
+}  // namespace monodon::storage

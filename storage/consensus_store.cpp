@@ -1,0 +1,261 @@
+#include "storage/consensus_store.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "net/core/time.hpp"
+#include "storage/group_writer.hpp"
+#include "storage/tables/consensus_tables.hpp"
+
+namespace monodon::storage {
+
+namespace {
+
+/// Beside the rows themselves: the pages of the trees that a row can make new. Generous, since what it
+/// reserves is used by the next transaction.
+constexpr std::size_t kTreeBytesPerRow = 16 * 1024;
+constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
+constexpr std::size_t kGroupBytesMax = std::size_t{4} << 20;
+
+std::uint64_t now_microseconds() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<Duration>(since).count());
+}
+
+/// What a record takes, for the queue and for the room on the disk; from above.
+struct RecordSize {
+    std::size_t bytes = 0;
+    std::size_t rows = 0;
+};
+
+std::size_t header_bytes(const dag::Header& header) {
+    constexpr std::size_t kFixed = 8 + 8 + 2 + 8 + 4 + 4 + 40 + sizeof(Signature);
+    constexpr std::size_t kParent = 2 + sizeof(Digest);
+    return kFixed + header.payload.size() * dag::kPayloadEntryBytes + header.parents.size() * kParent;
+}
+
+struct Measure {
+    static constexpr std::size_t kKeyAndSum = 64;
+
+    RecordSize operator()(const dag::CertificateRecord& record) const {
+        const auto& certificate = *record.certificate;
+        return {header_bytes(certificate.header) + certificate.signatures.size() * sizeof(Signature) +
+                    3 * kKeyAndSum,
+                3};
+    }
+    RecordSize operator()(const dag::VoteRecord&) const { return {sizeof(dag::Vote) + kKeyAndSum, 1}; }
+    RecordSize operator()(const dag::OwnHeaderRecord& record) const {
+        return {header_bytes(*record.header) + kKeyAndSum, 1};
+    }
+    RecordSize operator()(const dag::CommitRecord& record) const {
+        const auto& commit = *record.commit;
+        const std::size_t certificates = commit.certificates.size();
+        return {sizeof(dag::Commit) + certificates * (dag::kHeaderRefBytes + kKeyAndSum) +
+                    commit.failed.size() * sizeof(dag::Slot) +
+                    commit.payload.size() * dag::kPayloadEntryBytes,
+                1 + certificates};
+    }
+    RecordSize operator()(const dag::GraphFloorRecord&) const { return {kKeyAndSum, 1}; }
+};
+
+struct ConsensusWrite {
+    std::vector<dag::Record> records;
+    std::function<void()> durable;
+    std::size_t bytes = 0;
+    std::size_t rows = 0;
+};
+
+}  // namespace
+
+class ConsensusStore::State {
+ public:
+    State(ConsensusOptions options, std::unique_ptr<lmdb::Environment> environment, ConsensusTables tables)
+        : prune_slice_(options.prune_slice),
+          environment_(std::move(environment)),
+          tables_(tables),
+          writer_({"consensus", options.retry_after, kGroupBytesMax},
+                  {[this](std::span<ConsensusWrite> group) { return write_group(group); },
+                   [this] { return idle(); }, std::move(options.fatal)}) {}
+
+    void write(std::vector<dag::Record> records, std::function<void()> durable) {
+        ConsensusWrite write{std::move(records), std::move(durable), 0, 0};
+        for (const dag::Record& record : write.records) {
+            const RecordSize size = std::visit(Measure{}, record);
+            write.bytes += size.bytes;
+            write.rows += size.rows;
+        }
+        writer_.push(std::move(write), std::numeric_limits<std::size_t>::max());
+    }
+
+    void prune(PruneTarget target) {
+        {
+            const std::lock_guard lock(mutex_);
+            target_.certificates = std::max(target_.certificates, target.certificates);
+            target_.commits = std::max(target_.commits, target.commits);
+            prune_pending_ = true;
+        }
+        writer_.wake();
+    }
+
+    [[nodiscard]] WriterStats stats() const { return writer_.stats(); }
+    [[nodiscard]] std::uint64_t pruned_rows() const { return pruned_rows_.load(std::memory_order_relaxed); }
+    [[nodiscard]] const lmdb::Environment& environment() const { return *environment_; }
+    [[nodiscard]] const ConsensusTables& tables() const { return tables_; }
+
+ private:
+    Result<void> write_group(std::span<ConsensusWrite> group) {
+        std::size_t bytes = 0;
+        std::size_t rows = 0;
+        for (const ConsensusWrite& write : group) {
+            bytes += write.bytes;
+            rows += write.rows;
+        }
+        if (rows == 0) return {};
+        // In proportion to what is written, so that pruning keeps up and no vote waits long for it.
+        return transact(group, bytes, rows, 2 * rows + 16);
+    }
+
+    Result<bool> idle() {
+        environment_->check_readers();
+        if (!pending()) return false;
+        if (auto done = transact({}, 0, prune_slice_, prune_slice_); !done) return Unexpected{done.error()};
+        return pending();
+    }
+
+    /// Writes the group and removes at most `prune_most` old rows.
+    Result<void> transact(std::span<ConsensusWrite> group, std::size_t bytes, std::size_t rows,
+                          std::size_t prune_most) {
+        std::size_t pruned = 0;
+        const bool prune = pending();
+        const PruneTarget target = prune_target();
+        const std::size_t room = 2 * bytes + rows * kTreeBytesPerRow + kTreeBytes;
+        auto fill = [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+            auto progress = tables_.metadata.progress(transaction);
+            if (!progress) return Unexpected{progress.error()};
+            for (const ConsensusWrite& write : group) {
+                for (const dag::Record& record : write.records) {
+                    if (auto done = tables_.apply(transaction, record, *progress); !done) return done;
+                }
+            }
+            if (prune) {
+                raise_floors(*progress, target);
+                auto removed = tables_.prune(transaction, *progress, prune_most);
+                if (!removed) return Unexpected{removed.error()};
+                pruned = *removed;
+            }
+            progress->updated_at = now_microseconds();
+            return tables_.metadata.put(transaction, *progress);
+        };
+        auto written = lmdb::write_growing(*environment_, room, fill);
+        if (written && prune) note_pruned(pruned, prune_most);
+        return written;
+    }
+
+    /// Nothing that the graph holds leaves, nor the newest commit: recovery begins with them.
+    static void raise_floors(Progress& progress, const PruneTarget& target) {
+        const auto newest = progress.last_commit.value();
+        const dag::CommitIndex before_newest{newest > 0 ? newest - 1 : 0};
+        progress.store_floor =
+            std::max(progress.store_floor, std::min(target.certificates, progress.graph_floor));
+        progress.commit_floor = std::max(progress.commit_floor, std::min(target.commits, before_newest));
+    }
+
+    [[nodiscard]] bool pending() const {
+        const std::lock_guard lock(mutex_);
+        return prune_pending_;
+    }
+    [[nodiscard]] PruneTarget prune_target() const {
+        const std::lock_guard lock(mutex_);
+        return target_;
+    }
+    void note_pruned(std::size_t removed, std::size_t most) {
+        pruned_rows_.fetch_add(removed, std::memory_order_relaxed);
+        if (removed == most) return;
+        const std::lock_guard lock(mutex_);
+        prune_pending_ = false;
+    }
+
+    const std::size_t prune_slice_;
+    std::unique_ptr<lmdb::Environment> environment_;
+    const ConsensusTables tables_;
+    mutable std::mutex mutex_;
+    PruneTarget target_;
+    bool prune_pending_ = false;
+    std::atomic<std::uint64_t> pruned_rows_{0};
+    /// Last: its thread uses all of the above.
+    GroupWriter<ConsensusWrite> writer_;
+};
+
+namespace {
+
+/// Makes the rows of a new store, or compares those of an old one with what it should be for.
+Result<void> settle_identity(lmdb::Environment& environment, const ConsensusTables& tables, bool create,
+                             const dag::Committee& committee) {
+    std::optional<Identity> identity;
+    {
+        auto transaction = environment.read();
+        if (!transaction) return Unexpected{transaction.error()};
+        auto stored = tables.metadata.identity(*transaction);
+        if (!stored) return Unexpected{stored.error()};
+        identity = std::move(*stored);
+    }
+    const std::string where = environment.directory().string();
+    if (!identity) {
+        if (!create)
+            return fail(StoreError::missing, fmt::format("the store in {} was never finished", where));
+        return lmdb::write_growing(environment, kTreeBytes,
+                                   [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+                                       const Identity made{kSchemaVersion, committee.chain(),
+                                                           committee.digest(), now_microseconds()};
+                                       if (auto put = tables.metadata.put(transaction, made); !put)
+                                           return put;
+                                       if (auto put = tables.metadata.put(transaction, Progress{}); !put)
+                                           return put;
+                                       return tables.metadata.mark_fresh(transaction);
+                                   });
+    }
+    if (identity->schema != kSchemaVersion) {
+        return fail(StoreError::incompatible, fmt::format("{} has schema version {}, this program knows {}",
+                                                          where, identity->schema, kSchemaVersion));
+    }
+    if (identity->chain != committee.chain() || identity->committee != committee.digest()) {
+        return fail(StoreError::incompatible,
+                    fmt::format("{} is a store of chain {} with committee {}, not of {} with {}", where,
+                                identity->chain, identity->committee.short_hex(), committee.chain(),
+                                committee.digest().short_hex()));
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConsensusStore>> ConsensusStore::open(ConsensusOptions options,
+                                                             const dag::Committee& committee) {
+    auto environment = lmdb::Environment::open(options.environment);
+    if (!environment) return Unexpected{environment.error()};
+    auto tables = ConsensusTables::open(**environment);
+    if (!tables) return Unexpected{tables.error()};
+    auto settled = settle_identity(**environment, *tables, options.environment.create, committee);
+    if (!settled) return Unexpected{settled.error()};
+    auto state = std::make_unique<State>(std::move(options), std::move(*environment), *tables);
+    return std::unique_ptr<ConsensusStore>(new ConsensusStore(std::move(state)));
+}
+
+ConsensusStore::ConsensusStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ConsensusStore::~ConsensusStore() = default;
+
+void ConsensusStore::write(std::vector<dag::Record> records, std::function<void()> durable) {
+    state_->write(std::move(records), std::move(durable));
+}
+
+void ConsensusStore::prune(PruneTarget target) { state_->prune(target); }
+WriterStats ConsensusStore::stats() const { return state_->stats(); }
+std::uint64_t ConsensusStore::pruned_rows() const { return state_->pruned_rows(); }
+const lmdb::Environment& ConsensusStore::environment() const { return state_->environment(); }
+const ConsensusTables& ConsensusStore::tables() const { return state_->tables(); }
+
+}  // namespace monodon::storage

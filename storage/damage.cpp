@@ -1,0 +1,12 @@
+#include "storage/damage.hpp"
+
+#include "net/core/log.hpp"
+
+namespace monodon::storage {
+
+void DamageLog::note(const Failure& failure) {
+    if (count_.fetch_add(1, std::memory_order_relaxed) >= kLoggedMax) return;
+    log::error(log::Category::storage, what_, {{"error", failure.text}});
+}
+
+}  // namespace monodon::storage

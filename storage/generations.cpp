@@ -1,0 +1,155 @@
+#include "storage/generations.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <ranges>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "net/core/log.hpp"
+#include "storage/files.hpp"
+
+namespace monodon::storage {
+
+namespace {
+
+constexpr std::string_view kRemoved = ".removed";
+
+std::optional<std::uint64_t> number_of(std::string_view name) {
+    if (!name.starts_with('g')) return std::nullopt;
+    std::uint64_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + 1, end, number);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    return number;
+}
+
+void remove_files(const std::filesystem::path& directory) {
+    std::error_code error;
+    std::filesystem::remove_all(directory, error);
+    if (error) {
+        log::warn(log::Category::storage, "cannot remove old batches",
+                  {{"path", directory.string()}, {"error", error.message()}});
+    }
+}
+
+}  // namespace
+
+Result<void> Generations::scan() {
+    if (auto made = make_private_directory(options_.directory); !made) return made;
+    std::error_code error;
+    auto entries = std::filesystem::directory_iterator(options_.directory, error);
+    if (error) {
+        return fail(StoreError::failed, fmt::format("{}: {}", options_.directory.string(), error.message()));
+    }
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : entries) {
+        const std::string name = entry.path().filename().string();
+        if (name.ends_with(kRemoved)) {
+            remove_files(entry.path());
+        } else if (const auto number = number_of(name)) {
+            slots_.try_emplace(*number);
+        }
+    }
+    return {};
+}
+
+std::filesystem::path Generations::path(std::uint64_t number) const {
+    return options_.directory / fmt::format("g{}", number);
+}
+
+Result<GenerationPtr> Generations::obtain(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    if (number < lowest_) return GenerationPtr();
+    return open_locked(number, slots_[number]);
+}
+
+Result<GenerationPtr> Generations::find(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    const auto found = slots_.find(number);
+    if (found == slots_.end()) return GenerationPtr();
+    return open_locked(number, found->second);
+}
+
+Result<GenerationPtr> Generations::open_locked(std::uint64_t number, Slot& slot) {
+    slot.used = ++uses_;
+    if (slot.open) return slot.open;
+    lmdb::EnvironmentOptions options = options_;
+    options.directory = path(number);
+    // Also for one that was found: a crash may have come between its directory and its file.
+    options.create = true;
+    options.tables = 2;
+    auto environment = lmdb::Environment::open(std::move(options));
+    if (!environment) return Unexpected{environment.error()};
+    auto tables = (*environment)->tables({BatchTable::kName, BatchTable::kAuthorsName});
+    if (!tables) return Unexpected{tables.error()};
+    slot.open = std::make_shared<Generation>(
+        Generation{std::move(*environment), BatchTable((*tables)[0], (*tables)[1])});
+    GenerationPtr opened = slot.open;
+    close_unused();
+    return opened;
+}
+
+void Generations::close_unused() {
+    std::vector<Slot*> open;
+    for (auto& [number, slot] : slots_) {
+        if (slot.open) open.push_back(&slot);
+    }
+    if (open.size() <= open_max_) return;
+    std::ranges::sort(open, {}, &Slot::used);
+    std::size_t excess = open.size() - open_max_;
+    for (Slot* slot : open) {
+        if (excess == 0) return;
+        // Copies are made under the mutex only: if ours is the only one it stays so.
+        if (slot->open.use_count() > 1) continue;
+        slot->open.reset();
+        --excess;
+    }
+}
+
+std::vector<std::uint64_t> Generations::newest(std::size_t count) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::uint64_t> numbers;
+    for (auto at = slots_.rbegin(); at != slots_.rend() && numbers.size() < count; ++at) {
+        numbers.push_back(at->first);
+    }
+    return numbers;
+}
+
+std::vector<Generations::Size> Generations::sizes() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Size> sizes;
+    for (const auto& [number, slot] : slots_) {
+        struct stat status {};
+        const auto file = path(number) / "data.mdb";
+        const bool known = ::stat(file.c_str(), &status) == 0;
+        // The file system counts in blocks of 512 bytes, whatever its own are.
+        sizes.push_back({number, known ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0});
+    }
+    return sizes;
+}
+
+std::size_t Generations::open_count() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(
+        std::ranges::count_if(slots_, [](const auto& slot) { return slot.second.open != nullptr; }));
+}
+
+void Generations::remove(std::uint64_t number) {
+    auto doomed = path(number);
+    doomed += kRemoved;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = slots_.find(number);
+        if (found == slots_.end()) return;
+        slots_.erase(found);
+        lowest_ = std::max(lowest_, number + 1);
+        std::error_code error;
+        std::filesystem::rename(path(number), doomed, error);
+        if (error) doomed = path(number);
+    }
+    remove_files(doomed);
+}
+
+}  // namespace monodon::storage

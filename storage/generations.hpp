@@ -1,0 +1,66 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "storage/tables/batches.hpp"
+
+namespace monodon::storage {
+
+/// One environment of batches.
+struct Generation {
+    std::unique_ptr<lmdb::Environment> environment;
+    BatchTable table;
+};
+using GenerationPtr = std::shared_ptr<Generation>;
+
+/// The directories `g<number>` below one directory, each an environment, of which a bounded number is open:
+/// those used last. Thread-safe. What is in use is not closed; the files of a removed generation stay until
+/// its last user lets go of it.
+class Generations {
+ public:
+    Generations(lmdb::EnvironmentOptions options, std::size_t open_max)
+        : options_(std::move(options)), open_max_(open_max) {}
+
+    /// Makes the directory if it is not there, looks what is in it, and finishes removals that were cut
+    /// short.
+    [[nodiscard]] Result<void> scan();
+
+    /// Makes the generation if it is not there; null if it, or one above it, was removed.
+    [[nodiscard]] Result<GenerationPtr> obtain(std::uint64_t number);
+    /// Null if it is not there.
+    [[nodiscard]] Result<GenerationPtr> find(std::uint64_t number);
+    /// The highest numbers, descending.
+    [[nodiscard]] std::vector<std::uint64_t> newest(std::size_t count) const;
+
+    struct Size {
+        std::uint64_t number = 0;
+        std::uint64_t disk_bytes = 0;
+    };
+    /// Ascending.
+    [[nodiscard]] std::vector<Size> sizes() const;
+    [[nodiscard]] std::size_t open_count() const;
+    /// With its files. Numbers rise from call to call.
+    void remove(std::uint64_t number);
+
+ private:
+    struct Slot {
+        GenerationPtr open;
+        std::uint64_t used = 0;
+    };
+    Result<GenerationPtr> open_locked(std::uint64_t number, Slot& slot);
+    void close_unused();
+    [[nodiscard]] std::filesystem::path path(std::uint64_t number) const;
+
+    const lmdb::EnvironmentOptions options_;
+    const std::size_t open_max_;
+    mutable std::mutex mutex_;
+    std::map<std::uint64_t, Slot> slots_;
+    std::uint64_t uses_ = 0;
+    /// All numbers below are gone for good.
+    std::uint64_t lowest_ = 0;
+};
+
+}  // namespace monodon::storage

@@ -1,0 +1,114 @@
+#include "storage/tables/consensus_tables.hpp"
+
+#include <algorithm>
+
+namespace monodon::storage {
+
+namespace {
+
+class Applier {
+ public:
+    Applier(const ConsensusTables& tables, lmdb::WriteTransaction& transaction, Progress& progress)
+        : tables_(tables), transaction_(transaction), progress_(progress) {}
+
+    Result<void> operator()(const dag::CertificateRecord& record) {
+        auto inserted = tables_.certificates.insert(transaction_, *record.certificate);
+        if (!inserted) return Unexpected{inserted.error()};
+        if (*inserted) ++progress_.certificates;
+        progress_.highest_round = std::max(progress_.highest_round, record.certificate->header.round);
+        return {};
+    }
+    Result<void> operator()(const dag::VoteRecord& record) {
+        if (auto put = tables_.votes.put(transaction_, record.vote); !put) return put;
+        return tables_.metadata.clear_fresh(transaction_);
+    }
+    Result<void> operator()(const dag::OwnHeaderRecord& record) {
+        if (auto put = tables_.own_headers.put(transaction_, *record.header); !put) return put;
+        return tables_.metadata.clear_fresh(transaction_);
+    }
+    Result<void> operator()(const dag::CommitRecord& record) {
+        return tables_.commits.append(transaction_, *record.commit, progress_);
+    }
+    Result<void> operator()(const dag::GraphFloorRecord& record) {
+        progress_.graph_floor = std::max(progress_.graph_floor, record.floor);
+        return {};
+    }
+
+ private:
+    const ConsensusTables& tables_;
+    lmdb::WriteTransaction& transaction_;
+    Progress& progress_;
+};
+
+Result<std::size_t> prune_certificates(const ConsensusTables& tables, lmdb::WriteTransaction& transaction,
+                                       Progress& progress, std::size_t most) {
+    auto cursor = tables.certificates.by_slot(transaction);
+    if (!cursor) return Unexpected{cursor.error()};
+    std::size_t removed = 0;
+    auto row = cursor->first();
+    for (; row && *row && removed < most; row = cursor->first()) {
+        const auto slot = read_slot_key((*row)->key);
+        const auto digest = CertificateTable::digest_of(**row);
+        if (slot && slot->slot.round > progress.store_floor) break;
+        // Erased first: erasing elsewhere can move the row that the cursor stands on.
+        if (auto erased = cursor->erase(); !erased) return Unexpected{erased.error()};
+        ++removed;
+        if (progress.certificates > 0) --progress.certificates;
+        if (slot) {
+            auto erased = tables.certificates.erase_indices(transaction, *slot, digest);
+            if (!erased) return Unexpected{erased.error()};
+        }
+        if (digest) {
+            auto erased = tables.commits.erase_mark(transaction, *digest);
+            if (!erased) return Unexpected{erased.error()};
+        }
+    }
+    if (!row) return Unexpected{row.error()};
+    return removed;
+}
+
+Result<std::size_t> prune_commits(const ConsensusTables& tables, lmdb::WriteTransaction& transaction,
+                                  Progress& progress, std::size_t most) {
+    auto cursor = tables.commits.by_index(transaction);
+    if (!cursor) return Unexpected{cursor.error()};
+    std::size_t removed = 0;
+    auto row = cursor->first();
+    for (; row && *row && removed < most; row = cursor->first()) {
+        const auto index = read_index_key((*row)->key);
+        if (index && *index > progress.commit_floor) break;
+        if (auto erased = cursor->erase(); !erased) return Unexpected{erased.error()};
+        ++removed;
+        if (progress.commits > 0) --progress.commits;
+    }
+    if (!row) return Unexpected{row.error()};
+    return removed;
+}
+
+}  // namespace
+
+Result<ConsensusTables> ConsensusTables::open(lmdb::Environment& environment) {
+    auto tables = environment.tables({CertificateTable::kName, CertificateTable::kDigestsName,
+                                      CertificateTable::kAuthorsName, VoteTable::kName, OwnHeaderTable::kName,
+                                      CommitTable::kName, CommitTable::kMarksName, MetadataTable::kName});
+    if (!tables) return Unexpected{tables.error()};
+    const auto& table = *tables;
+    return ConsensusTables{CertificateTable(table[0], table[1], table[2]), VoteTable(table[3]),
+                           OwnHeaderTable(table[4]), CommitTable(table[5], table[6]),
+                           MetadataTable(table[7])};
+}
+
+Result<void> ConsensusTables::apply(lmdb::WriteTransaction& transaction, const dag::Record& record,
+                                    Progress& progress) const {
+    return std::visit(Applier(*this, transaction, progress), record);
+}
+
+Result<std::size_t> ConsensusTables::prune(lmdb::WriteTransaction& transaction, Progress& progress,
+                                           std::size_t most) const {
+    auto first = prune_certificates(*this, transaction, progress, most);
+    if (!first || *first == most) return first;
+    auto second = prune_commits(*this, transaction, progress, most - *first);
+    if (!second) return second;
+    return *first + *second;
+}
+
+}  // namespace monodon::storage
