@@ -1,0 +1,14 @@
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "tools/cli.hpp"
+#include "tools/output.hpp"
+
+int main(int argc, char** argv) {
+    try {
+        return monodon::tools::run_command_line(std::vector<std::string>(argv + 1, argv + argc));
+    } catch (const std::exception& error) {
+        return monodon::tools::report({monodon::tools::kExitFailed, error.what()});
+    }
+}

@@ -1,0 +1,168 @@
+#include "tools/operate.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+
+#include "node/config.hpp"
+#include "node/genesis.hpp"
+#include "node/home.hpp"
+#include "node/version.hpp"
+#include "tools/ask.hpp"
+#include "tools/json_read.hpp"
+
+namespace monodon::tools {
+
+namespace json = boost::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+Failure wrong(const node::ConfigProblems& problems) {
+    std::string message = "the configuration is wrong:";
+    for (const std::string& problem : problems) message += "\n  " + problem;
+    return {kExitConfiguration, std::move(message)};
+}
+
+Result<node::Config> load_config(const ConfigOptions& options) {
+    node::ConfigSources sources;
+    sources.environment = node::process_environment();
+    sources.overrides = options.settings;
+    if (!options.file.empty()) {
+        sources.file = options.file;
+    } else if (!options.home.empty()) {
+        sources.file = node::HomePaths(options.home).config();
+    }
+    auto config = node::Config::load(sources);
+    if (!config) return Unexpected{wrong(config.error())};
+    return std::move(*config);
+}
+
+Result<std::vector<node::ConfigRow>> running_rows(const ConfigOptions& options) {
+    auto asker = ask_one({options.home, {}, {}});
+    if (!asker) return Unexpected{asker.error()};
+    const auto answer = asker->get("/v1/config");
+    if (!answer) return Unexpected{answer.error()};
+    std::vector<node::ConfigRow> rows;
+    for (const json::value& item : as_array(*answer)) {
+        const json::object& row = as_object(item);
+        rows.push_back({text(row, "key"), text(row, "value"), text(row, "origin"), text(row, "help")});
+    }
+    return rows;
+}
+
+void print_rows(const std::vector<node::ConfigRow>& rows, const ConfigOptions& options) {
+    if (options.form == Form::json) {
+        json::array list;
+        for (const node::ConfigRow& row : rows) {
+            list.push_back(json::object{
+                {"key", row.key}, {"value", row.value}, {"origin", row.origin}, {"help", row.help}});
+        }
+        return print_json(list);
+    }
+    std::vector<Column> columns{{"KEY"}, {"VALUE"}};
+    if (options.origin) columns.push_back({"ORIGIN"});
+    Table table(std::move(columns));
+    for (const node::ConfigRow& row : rows) {
+        const Tint tint = row.origin == "default" ? Tint::none : Tint::good;
+        std::vector<Cell> cells{row.key, {row.value, tint}};
+        if (options.origin) cells.emplace_back(row.origin);
+        table.row(std::move(cells));
+    }
+    table.print(options.form);
+}
+
+/// All that `run` would look at before it opens a store.
+Result<void> check_home(const std::string& directory) {
+    const node::HomePaths home(directory);
+    const auto key = node::load_key(home.key());
+    if (!key) return failure(kExitConfiguration, key.error());
+    const auto genesis = node::Genesis::load(home.genesis());
+    if (!genesis) return failure(kExitConfiguration, genesis.error());
+    if (!genesis->index_of(key->peer_id())) {
+        return failure(kExitConfiguration, fmt::format("{} has no member with the key of this home, {}",
+                                                       home.genesis().string(), key->peer_id().text()));
+    }
+    return {};
+}
+
+}  // namespace
+
+int init(const InitOptions& options) {
+    std::optional<node::Genesis> genesis;
+    if (!options.genesis.empty()) {
+        auto loaded = node::Genesis::load(options.genesis);
+        if (!loaded) return report({kExitConfiguration, loaded.error()});
+        genesis = std::move(*loaded);
+    }
+    const auto made = node::init_home(options.home);
+    if (!made) return report({kExitFailed, made.error()});
+    const node::HomePaths home(options.home);
+    if (genesis) {
+        if (auto saved = genesis->save(home.genesis()); !saved) return report({kExitFailed, saved.error()});
+    }
+    const std::string peer = made->peer.text();
+    if (options.form == Form::json) {
+        print_json(json::object{{"home", options.home},
+                                {"peer_id", peer},
+                                {"made_key", made->made_key},
+                                {"made_config", made->made_config},
+                                {"genesis", genesis.has_value()}});
+    } else if (options.form == Form::plain) {
+        print_line(peer);
+    } else {
+        print_line(fmt::format("{}  {}", made->made_key ? "made " : "kept ", home.key().string()));
+        print_line(fmt::format("{}  {}", made->made_config ? "made " : "kept ", home.config().string()));
+        print_line(fmt::format("peer id {}", peer));
+        if (genesis) {
+            print_line(fmt::format("genesis of chain {}, {} members", genesis->committee().chain(),
+                                   genesis->members().size()));
+        } else if (!fs::exists(home.genesis())) {
+            print_line(fmt::format(
+                "next: name this peer id in the genesis file of the committee, put that file at {}, "
+                "then `monodon run --home {}`",
+                home.genesis().string(), options.home));
+        }
+    }
+    return kExitDone;
+}
+
+int config_show(const ConfigOptions& options) {
+    if (options.running) {
+        const auto rows = running_rows(options);
+        if (!rows) return report(rows.error());
+        print_rows(*rows, options);
+        return kExitDone;
+    }
+    const auto config = load_config(options);
+    if (!config) return report(config.error());
+    print_rows(config->rows(), options);
+    return kExitDone;
+}
+
+int config_check(const ConfigOptions& options) {
+    const auto config = load_config(options);
+    if (!config) return report(config.error());
+    if (!options.home.empty()) {
+        if (const auto checked = check_home(options.home); !checked) return report(checked.error());
+    }
+    if (options.form == Form::json) {
+        print_json(json::object{{"ok", true}});
+    } else {
+        print_line("ok");
+    }
+    return kExitDone;
+}
+
+int version(Form form) {
+    if (form == Form::json) {
+        print_json(json::object{{"name", "monodon"}, {"version", node::kVersion}, {"compiler", __VERSION__}});
+    } else if (form == Form::plain) {
+        print_line(node::kVersion);
+    } else {
+        print_line(fmt::format("monodon {} (compiler {})", node::kVersion, __VERSION__));
+    }
+    return kExitDone;
+}
+
+}  // namespace monodon::tools

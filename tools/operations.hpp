@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/core/bytes.hpp"
+#include "tools/exit_codes.hpp"
+
+namespace monodon::tools {
+
+/// One operation of a file for `tx load`, a JSON object:
+///   {"op":"put","key":"k","value":"v"}       {"op":"delete","key":"k"}        {"op":"get","key":"k"}
+///   {"op":"cas","key":"k","expected":"old","value":"new"}     without "expected": the key must be absent
+///   {"op":"raw","hex":"00ff"}                any bytes
+/// Keys, values and expected values that are no text are given as "key_hex", "value_hex", "expected_hex".
+/// The transaction, or in words what is wrong.
+[[nodiscard]] Expected<Bytes, std::string> parse_operation(std::string_view line);
+
+/// All operations of a file, `-` for standard input; empty lines are passed over. The failure names the line.
+[[nodiscard]] Result<std::vector<Bytes>> read_operations(const std::string& file);
+
+}  // namespace monodon::tools

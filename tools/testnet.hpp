@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/output.hpp"
+
+/// A local committee of real processes on loopback addresses. Each function is one command: it prints, and
+/// gives the exit code.
+namespace monodon::tools {
+
+struct TestnetUp {
+    std::string dir;
+    /// Of a new committee; nothing: 4. An existing one has its size.
+    std::optional<unsigned> validators;
+    bool api = true;
+    /// `key=value` for every node, and `name:key=value` for one. They stay until they are given anew.
+    std::vector<std::string> settings;
+    std::vector<std::string> node_settings;
+    /// Names of nodes that are not started.
+    std::vector<std::string> without;
+    /// Names of those that are started; empty: all.
+    std::vector<std::string> only;
+    bool wait = true;
+    std::chrono::milliseconds timeout = std::chrono::seconds(60);
+    Form form = Form::table;
+};
+/// Makes the committee if there is none, and starts those of its nodes that do not run.
+int testnet_up(const TestnetUp& options);
+
+struct TestnetDown {
+    std::string dir;
+    /// Empty: all.
+    std::vector<std::string> names;
+    Form form = Form::table;
+};
+/// SIGTERM, and SIGKILL for what has not ended after five seconds.
+int testnet_down(const TestnetDown& options);
+
+struct TestnetSignal {
+    std::string dir;
+    std::vector<std::string> names;
+    /// For kill: a name with or without SIG, or a number.
+    std::string signal = "KILL";
+    bool resume = false;
+};
+/// Sends the signal, and if it is one that ends a node waits until it has ended.
+int testnet_kill(const TestnetSignal& options);
+/// SIGSTOP, or SIGCONT to resume.
+int testnet_pause(const TestnetSignal& options);
+
+struct TestnetLogs {
+    std::string dir;
+    std::string name;
+    unsigned lines = 20;
+    bool follow = false;
+};
+int testnet_logs(const TestnetLogs& options);
+
+/// The last lines of a file; empty if it cannot be read.
+[[nodiscard]] std::vector<std::string> last_lines(const std::string& file, std::size_t count);
+/// `KILL`, `SIGKILL` or `9`.
+[[nodiscard]] std::optional<int> parse_signal(std::string word);
+/// Lays `key=value` over a list of such, replacing the value of the same key.
+void lay_over(std::vector<std::string>& settings, const std::string& setting);
+
+}  // namespace monodon::tools

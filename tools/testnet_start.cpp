@@ -1,0 +1,189 @@
+#include "tools/testnet_start.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "node/config.hpp"
+#include "node/genesis.hpp"
+#include "node/host_port.hpp"
+#include "node/home.hpp"
+
+namespace monodon::tools {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr auto kPortPatience = std::chrono::seconds(2);
+constexpr auto kPortPoll = std::chrono::milliseconds(50);
+/// As many as the committee's bitmasks hold.
+constexpr unsigned kValidatorsMax = 128;
+
+std::string local_chain_id() {
+    std::random_device random;
+    return fmt::format("local-{:08x}", random());
+}
+
+std::string loopback(const Descriptor& listener) { return fmt::format("127.0.0.1:{}", port_of(listener)); }
+
+Result<Descriptor> try_listen(std::uint16_t port) {
+    Descriptor listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // The option lets a port be bound again whose connections have only just ended.
+    if (!listener || ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener.get(), kBacklog) != 0) {
+        return failure(kExitFailed,
+                       fmt::format("cannot listen on 127.0.0.1:{}: {}{}", port, std::strerror(errno),
+                                   errno == EADDRINUSE ? "; find who does with `ss -ltnp`" : ""));
+    }
+    return listener;
+}
+
+Result<void> save_genesis(const TestnetDir& testnet, std::vector<node::GenesisMember> members) {
+    const auto genesis =
+        node::Genesis::make(local_chain_id(), dag::Epoch{0}, dag::OrderingConfig{}, std::move(members));
+    if (!genesis) return failure(kExitFailed, genesis.error());
+    std::vector<fs::path> files{testnet.genesis()};
+    for (const TestnetNode& node : testnet.nodes()) files.push_back(testnet.home(node.name).genesis());
+    for (const fs::path& file : files) {
+        if (auto saved = genesis->save(file); !saved) return failure(kExitFailed, saved.error());
+    }
+    return {};
+}
+
+Result<void> check_settings(const std::vector<std::string>& settings) {
+    const auto config = node::Config::load({std::nullopt, {}, settings});
+    if (config) return {};
+    return failure(node::kExitConfiguration, fmt::format("{}", fmt::join(config.error(), "\nmonodon: ")));
+}
+
+}  // namespace
+
+std::uint16_t port_of(const Descriptor& listener) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+    return ntohs(address.sin_port);
+}
+
+Result<Descriptor> listen_on_loopback(std::uint16_t port) {
+    const auto deadline = std::chrono::steady_clock::now() + kPortPatience;
+    for (;;) {
+        auto listener = try_listen(port);
+        if (listener || std::chrono::steady_clock::now() > deadline) return listener;
+        std::this_thread::sleep_for(kPortPoll);
+    }
+}
+
+Result<std::pair<TestnetDir, std::vector<Listeners>>> make_testnet(const TestnetUp& options) {
+    const unsigned count = options.validators.value_or(4);
+    if (count == 0 || count > kValidatorsMax) {
+        return failure(kExitUsage,
+                       fmt::format("-n {}: a committee has 1 to {} validators", count, kValidatorsMax));
+    }
+    TestnetDir testnet(options.dir);
+    std::vector<Listeners> listeners;
+    std::vector<node::GenesisMember> members;
+    for (unsigned index = 0; index < count; ++index) {
+        TestnetNode node{fmt::format("v{}", index), {}, {}, {}};
+        Listeners sockets;
+        auto peer = listen_on_loopback(0);
+        if (!peer) return Unexpected{peer.error()};
+        sockets.peer = std::move(*peer);
+        node.peer_address = loopback(sockets.peer);
+        if (options.api) {
+            auto api = listen_on_loopback(0);
+            if (!api) return Unexpected{api.error()};
+            sockets.api = std::move(*api);
+            node.api_address = loopback(sockets.api);
+        }
+        const auto home = node::init_home(testnet.home(node.name).root);
+        if (!home) return failure(kExitFailed, home.error());
+        members.push_back({node.name, home->peer, 1, {node.peer_address}});
+        testnet.nodes().push_back(std::move(node));
+        listeners.push_back(std::move(sockets));
+    }
+    if (auto saved = save_genesis(testnet, std::move(members)); !saved) return Unexpected{saved.error()};
+    return std::pair{std::move(testnet), std::move(listeners)};
+}
+
+Result<Listeners> listen_again(const TestnetNode& node) {
+    Listeners sockets;
+    for (auto [address, listener] :
+         {std::pair{&node.peer_address, &sockets.peer}, {&node.api_address, &sockets.api}}) {
+        if (address->empty()) continue;
+        const auto at = node::parse_host_port(*address);
+        if (!at)
+            return failure(kExitConfiguration, fmt::format("{} of {} is no address", *address, node.name));
+        auto opened = listen_on_loopback(at->port);
+        if (!opened) return failure(kExitFailed, fmt::format("{}: {}", node.name, opened.error().message));
+        *listener = std::move(*opened);
+    }
+    return sockets;
+}
+
+Result<ProcessId> start_node(const TestnetDir& testnet, const TestnetNode& node, const Listeners& listeners) {
+    const node::HomePaths home = testnet.home(node.name);
+    DaemonPlan plan{own_program(), {"run", "--home", home.root.string()}, home.log(), {}};
+    const auto hand_over = [&plan](const char* option, const Descriptor& listener) {
+        plan.arguments.emplace_back(option);
+        plan.arguments.push_back(
+            std::to_string(kFirstHandedDescriptor + static_cast<int>(plan.descriptors.size())));
+        plan.descriptors.push_back(listener.get());
+    };
+    hand_over("--listen-fd", listeners.peer);
+    if (listeners.api) {
+        hand_over("--api-fd", listeners.api);
+    } else {
+        plan.arguments.insert(plan.arguments.end(), {"--set", "api.listen="});
+    }
+    for (const std::string& setting : node.settings) {
+        plan.arguments.insert(plan.arguments.end(), {"--set", setting});
+    }
+    auto process = spawn_daemon(plan);
+    if (!process) return process;
+    if (auto noted = write_pid_file(testnet.pid_file(node.name), *process); !noted) {
+        send_signal(*process, SIGKILL);
+        return Unexpected{noted.error()};
+    }
+    return process;
+}
+
+Result<void> apply_settings(TestnetDir& testnet, const TestnetUp& options) {
+    for (TestnetNode& node : testnet.nodes()) {
+        for (const std::string& setting : options.settings) lay_over(node.settings, setting);
+    }
+    for (const std::string& line : options.node_settings) {
+        const auto colon = line.find(':');
+        const std::string name = line.substr(0, colon);
+        const auto node = std::ranges::find(testnet.nodes(), name, &TestnetNode::name);
+        if (colon == std::string::npos || node == testnet.nodes().end()) {
+            return failure(
+                kExitUsage,
+                fmt::format("--node-set {}: write NAME:KEY=VALUE, for example v3:log.level=debug", line));
+        }
+        lay_over(node->settings, line.substr(colon + 1));
+    }
+    for (const TestnetNode& node : testnet.nodes()) {
+        if (auto checked = check_settings(node.settings); !checked) return checked;
+    }
+    return {};
+}
+
+}  // namespace monodon::tools

@@ -1,0 +1,257 @@
+#include <csignal>
+#include <map>
+#include <thread>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tools/ask.hpp"
+#include "tools/json_read.hpp"
+#include "tools/testnet.hpp"
+#include "tools/testnet_start.hpp"
+
+// `testnet up`.
+namespace monodon::tools {
+
+namespace json = boost::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kReadyPoll = std::chrono::milliseconds(25);
+constexpr std::size_t kLogTail = 8;
+
+struct Started {
+    TestnetNode node;
+    ProcessId process;
+};
+
+/// What the committee looks like when it is ready.
+struct Readiness {
+    std::size_t ready = 0;
+    std::uint64_t connected = 0;
+    std::uint64_t commit = 0;
+};
+
+class Up {
+ public:
+    explicit Up(const TestnetUp& options) : options_(options), testnet_(options.dir) {}
+
+    Result<void> run() {
+        std::error_code error;
+        fs::create_directories(options_.dir, error);
+        if (error) return failure(kExitFailed, fmt::format("{}: {}", options_.dir, error.message()));
+        auto lock = lock_testnet(options_.dir);
+        if (!lock) return Unexpected{lock.error()};
+        if (auto prepared = prepare(); !prepared) return prepared;
+        announce();
+        begin_ = Clock::now();
+        if (auto started = start(); !started) {
+            stop_started();
+            return started;
+        }
+        if (!options_.wait) return {};
+        auto ready = wait();
+        // Nodes that are slow go on; what cannot run at all is not left half done.
+        if (!ready && ready.error().code != kExitTimedOut) stop_started();
+        return ready;
+    }
+
+ private:
+    /// Listeners are bound before anything is written: a committee is made whole or not at all.
+    Result<void> prepare() {
+        if (TestnetDir::exists(options_.dir)) {
+            auto loaded = TestnetDir::load(options_.dir);
+            if (!loaded) return Unexpected{loaded.error()};
+            testnet_ = std::move(*loaded);
+            const std::size_t size = testnet_.nodes().size();
+            if (options_.validators && *options_.validators != size) {
+                return failure(kExitUsage,
+                               fmt::format("{} holds a committee of {}; leave out -n or take another --dir",
+                                           options_.dir, size));
+            }
+        } else {
+            auto made = make_testnet(options_);
+            if (!made) return Unexpected{made.error()};
+            testnet_ = std::move(made->first);
+            for (std::size_t at = 0; at < made->second.size(); ++at) {
+                listeners_[testnet_.nodes()[at].name] = std::move(made->second[at]);
+            }
+        }
+        std::vector<std::string> named = options_.without;
+        named.insert(named.end(), options_.only.begin(), options_.only.end());
+        for (const std::string& name : named) {
+            if (auto found = testnet_.find(name); !found) return Unexpected{found.error()};
+        }
+        if (auto applied = apply_settings(testnet_, options_); !applied) return applied;
+        return testnet_.save();
+    }
+
+    void announce() const {
+        const std::size_t size = testnet_.nodes().size();
+        if (options_.form != Form::table || !options_.only.empty()) return;
+        print_line(fmt::format("genesis {} · committee of {}, tolerates {}", testnet_.genesis().string(),
+                               size, (size - 1) / 3));
+    }
+
+    bool left_out(const std::string& name) const {
+        const auto holds = [&name](const std::vector<std::string>& names) {
+            return std::ranges::find(names, name) != names.end();
+        };
+        return holds(options_.without) || (!options_.only.empty() && !holds(options_.only));
+    }
+
+    Result<void> start() {
+        std::size_t width = 0;
+        for (const TestnetNode& node : testnet_.nodes()) width = std::max(width, node.name.size());
+        for (const TestnetNode& node : testnet_.nodes()) {
+            if (left_out(node.name)) continue;
+            auto process = testnet_.process(node.name);
+            const bool ran = process.has_value();
+            if (!ran) {
+                if (!listeners_.contains(node.name)) {
+                    auto listeners = listen_again(node);
+                    if (!listeners) return Unexpected{listeners.error()};
+                    listeners_[node.name] = std::move(*listeners);
+                }
+                auto begun = start_node(testnet_, node, listeners_[node.name]);
+                if (!begun) return Unexpected{begun.error()};
+                process = *begun;
+                // From here on the node alone holds its sockets.
+                listeners_.erase(node.name);
+                started_.push_back({node, *process});
+            }
+            running_.push_back({node, *process});
+            show(node, *process, width, ran);
+        }
+        return {};
+    }
+
+    void show(const TestnetNode& node, const ProcessId& process, std::size_t width, bool ran) {
+        const std::string socket = testnet_.home(node.name).admin_socket().string();
+        const std::string api = node.api_address.empty() ? "off" : "http://" + node.api_address;
+        shown_.push_back(json::object{{"name", node.name},
+                                      {"pid", process.pid},
+                                      {"peer", node.peer_address},
+                                      {"api", node.api_address.empty() ? json::value() : json::value(api)},
+                                      {"socket", socket},
+                                      {"already_running", ran}});
+        if (options_.form == Form::plain) {
+            print_line(
+                fmt::format("{}\t{}\t{}\t{}\t{}", node.name, process.pid, node.peer_address, api, socket));
+        }
+        if (options_.form == Form::table) {
+            print_line(fmt::format("{:<{}}  pid {}  peer {}  api {}  socket {}{}", node.name, width,
+                                   process.pid, node.peer_address, api, socket,
+                                   ran ? "  (ran already)" : ""));
+        }
+    }
+
+    Result<void> wait() {
+        std::vector<NodeRef> nodes;
+        for (const Started& one : running_) {
+            auto found = find_nodes({{}, options_.dir, one.node.name});
+            if (!found) return Unexpected{found.error()};
+            nodes.push_back(std::move(found->front()));
+        }
+        Progress progress("waiting", nodes.size(), "nodes ready");
+        std::vector<std::string> reasons;
+        while (Clock::now() - begin_ < options_.timeout) {
+            for (const Started& one : started_) {
+                if (state_of(one.process) == ProcessState::gone) return ended(one);
+            }
+            const Readiness now = look(nodes, reasons);
+            progress.update(now.ready);
+            if (now.ready == nodes.size()) {
+                ready(now);
+                return {};
+            }
+            std::this_thread::sleep_for(kReadyPoll);
+        }
+        return failure(
+            kExitTimedOut,
+            fmt::format("not ready after {}: {}. The nodes go on; see `monodon status --all --dir {}`",
+                        human_time(options_.timeout), fmt::join(reasons, "; "), options_.dir));
+    }
+
+    static Readiness look(const std::vector<NodeRef>& nodes, std::vector<std::string>& reasons) {
+        Readiness readiness;
+        reasons.clear();
+        const auto answers = all_statuses(nodes, std::chrono::seconds(1));
+        for (std::size_t at = 0; at < nodes.size(); ++at) {
+            if (!answers[at]) {
+                reasons.push_back(fmt::format("{} does not answer", nodes[at].name));
+                continue;
+            }
+            const json::object& status = *answers[at];
+            readiness.commit = std::max(readiness.commit, number(status, "commit"));
+            if (flag(status, "ready")) {
+                ++readiness.ready;
+                continue;
+            }
+            const json::array& why = items(status, "reasons");
+            reasons.push_back(fmt::format("{}: {}", nodes[at].name,
+                                          why.empty() || !why.front().is_string()
+                                              ? text(status, "state")
+                                              : std::string(why.front().get_string())));
+        }
+        return readiness;
+    }
+
+    void ready(const Readiness& now) const {
+        const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
+        if (options_.form == Form::json) {
+            print_json(json::object{{"dir", options_.dir},
+                                    {"genesis", testnet_.genesis().string()},
+                                    {"validators", testnet_.nodes().size()},
+                                    {"nodes", shown_},
+                                    {"ready", true},
+                                    {"commit", now.commit},
+                                    {"seconds", seconds}});
+        }
+        if (options_.form == Form::table) {
+            print_line(fmt::format("ready in {:.1f} s: {} of {} connected, commit {}", seconds, now.ready,
+                                   testnet_.nodes().size(), now.commit));
+        }
+    }
+
+    Unexpected<Failure> ended(const Started& one) const {
+        const std::string log = testnet_.home(one.node.name).log().string();
+        std::string message = fmt::format("{} has ended at once ({}); the end of {}:", one.node.name,
+                                          ending_of(one.process).value_or("reason unknown"), log);
+        for (const std::string& line : last_lines(log, kLogTail)) message += "\n  " + one_line(line);
+        return failure(kExitFailed, std::move(message));
+    }
+
+    void stop_started() const {
+        for (const Started& one : started_) send_signal(one.process, SIGTERM);
+        const auto deadline = Clock::now() + std::chrono::seconds(5);
+        for (const Started& one : started_) {
+            while (state_of(one.process) != ProcessState::gone && Clock::now() < deadline) {
+                std::this_thread::sleep_for(kReadyPoll);
+            }
+            send_signal(one.process, SIGKILL);
+        }
+    }
+
+    const TestnetUp& options_;
+    TestnetDir testnet_;
+    std::map<std::string, Listeners> listeners_;
+    std::vector<Started> started_;
+    std::vector<Started> running_;
+    json::array shown_;
+    Clock::time_point begin_;
+};
+
+}  // namespace
+
+int testnet_up(const TestnetUp& options) {
+    const auto done = Up(options).run();
+    return done ? kExitDone : report(done.error());
+}
+
+}  // namespace monodon::tools
