@@ -99,8 +99,6 @@ struct RequestId {
     friend auto operator<=>(const RequestId&, const RequestId&) = default;
 };
 
-using ReplyCallback = std::function<void(Expected<SharedBytes, RpcFailure>)>;
-
 struct PeerStatus {
     PeerId peer;
     Role role = Role::member;

@@ -4,10 +4,14 @@
 #include <memory>
 
 #include "net/core/bytes.hpp"
+#include "net/core/expected.hpp"
 #include "net/core/time.hpp"
 #include "net/wire/method.hpp"
 
 namespace monodon::net {
+
+/// What a request comes to: the whole reply, or why there is none.
+using ReplyCallback = std::function<void(Expected<SharedBytes, RpcFailure>)>;
 
 /// The answer to one request of a peer. Thread-safe; copies answer the same request. Exactly one of finish()
 /// and fail() counts, the first; if the last copy goes without either, the peer gets INTERNAL.

@@ -319,7 +319,7 @@ bool Connection::gather() {
     link_->tls.write(plain_);
     for (const FrameSlice& slice : slices_) {
         if (slice.header.type == FrameType::response) {
-            handler_->on_reply_progress(slice.header.request_id, slice.remaining);
+            handler_->on_reply_written(slice.header.request_id, slice.length);
         }
     }
     slices_.clear();

@@ -38,8 +38,8 @@ class ConnectionHandler {
     /// A frame that is no PING, PONG or GOAWAY. Its payload is valid during the call. What is wrong with it,
     /// if the peer broke a rule: the connection then ends.
     virtual std::optional<std::string> on_frame(const Frame& frame) = 0;
-    /// So many bytes of the reply are still queued, after some were written.
-    virtual void on_reply_progress(std::uint64_t id, std::size_t remaining) = 0;
+    /// So many more bytes of the reply are on their way, after which it may be finished.
+    virtual void on_reply_written(std::uint64_t id, std::size_t bytes) = 0;
     /// Does what is due and returns when something will be; Time::max() for never.
     virtual Time on_time(Time now) = 0;
     /// The last call.

@@ -28,14 +28,6 @@ std::string address_of(const asio::ip::tcp::socket& socket) {
     return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
 }
 
-/// Closes a socket that does not connect in time.
-struct DialWatch {
-    explicit DialWatch(asio::any_io_executor executor) : socket(executor), timer(executor) {}
-    asio::ip::tcp::socket socket;
-    asio::steady_timer timer;
-    bool over = false;
-};
-
 }  // namespace
 
 Link::Link(asio::ip::tcp::socket connected, std::shared_ptr<const TlsContext> context, TlsSide tls_side)
@@ -139,38 +131,38 @@ std::optional<HostPort> parse_address(std::string_view text) {
     return HostPort{std::string(host), std::string(port)};
 }
 
-asio::awaitable<Dialled> dial(std::string address, Duration timeout) {
-    const auto executor = co_await asio::this_coro::executor;
-    auto watch = std::make_shared<DialWatch>(executor);
-    auto resolver = std::make_shared<asio::ip::tcp::resolver>(executor);
+void DialAttempt::abort() {
+    if (std::exchange(over, true)) return;
+    ErrorCode ignored;
+    resolver.cancel();
+    socket.close(ignored);
+    timer.cancel();
+}
+
+asio::awaitable<ErrorCode> dial(std::shared_ptr<DialAttempt> attempt, std::string address, Duration timeout) {
     const auto target = parse_address(address);
-    if (!target) co_return Dialled{asio::error::invalid_argument, std::move(watch->socket)};
-    watch->timer.expires_after(timeout);
-    watch->timer.async_wait([watch, resolver](const ErrorCode& error) {
-        if (error || watch->over) return;
-        watch->over = true;
-        ErrorCode ignored;
-        resolver->cancel();
-        watch->socket.close(ignored);
+    if (!target) co_return asio::error::invalid_argument;
+    attempt->timer.expires_after(timeout);
+    attempt->timer.async_wait([attempt](const ErrorCode& error) {
+        if (!error) attempt->abort();
     });
     std::vector<asio::ip::tcp::endpoint> endpoints;
     ErrorCode error;
     if (const auto numeric = asio::ip::make_address(target->host, error); !error) {
         endpoints.emplace_back(numeric, static_cast<std::uint16_t>(std::stoul(target->port)));
     } else {
-        const auto [failed, found] = co_await resolver->async_resolve(target->host, target->port, as_result);
+        const auto [failed, found] =
+            co_await attempt->resolver.async_resolve(target->host, target->port, as_result);
         error = failed;
         for (const auto& entry : found) endpoints.push_back(entry.endpoint());
     }
-    if (!error && !watch->over) {
-        const auto [failed, endpoint] = co_await asio::async_connect(watch->socket, endpoints, as_result);
+    if (!error && !attempt->over) {
+        const auto [failed, endpoint] = co_await asio::async_connect(attempt->socket, endpoints, as_result);
         error = failed;
     }
-    if (watch->over) error = asio::error::timed_out;
-    watch->over = true;
-    watch->timer.cancel();
-    if (!error && !watch->socket.is_open()) error = asio::error::timed_out;
-    co_return Dialled{error, std::move(watch->socket)};
+    if (std::exchange(attempt->over, true)) co_return asio::error::timed_out;
+    attempt->timer.cancel();
+    co_return error;
 }
 
 }  // namespace monodon::net

@@ -63,11 +63,19 @@ struct HostPort {
 };
 [[nodiscard]] std::optional<HostPort> parse_address(std::string_view text);
 
-struct Dialled {
-    ErrorCode error;
+/// A socket that is being connected. On the strand of its executor.
+struct DialAttempt {
+    explicit DialAttempt(const asio::any_io_executor& executor)
+        : socket(executor), resolver(executor), timer(executor) {}
+    /// Ends the attempt at once.
+    void abort();
+
     asio::ip::tcp::socket socket;
+    asio::ip::tcp::resolver resolver;
+    asio::steady_timer timer;
+    bool over = false;
 };
-/// Resolves and connects, on the executor of the caller, within `timeout`.
-asio::awaitable<Dialled> dial(std::string address, Duration timeout);
+/// Resolves and connects the attempt's socket, within `timeout`.
+asio::awaitable<ErrorCode> dial(std::shared_ptr<DialAttempt> attempt, std::string address, Duration timeout);
 
 }  // namespace monodon::net

@@ -1,0 +1,471 @@
+#include "net/peers/mesh.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <sys/socket.h>
+
+#include "net/core/log.hpp"
+#include "net/transport/clock.hpp"
+
+namespace monodon::net {
+
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+/// After accept() failed for want of descriptors or memory.
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+/// A request id is the serial of its session and a number.
+constexpr unsigned kRequestNumberBits = 40;
+
+std::uint64_t random_number() {
+    std::random_device device;
+    return static_cast<std::uint64_t>(device()) << 32U | device();
+}
+
+GreetingBudgets budgets_of(const NetworkLimits& limits) {
+    return {limits.first_byte, limits.tls, limits.hello, limits.greeting_total};
+}
+
+}  // namespace
+
+/// A member and the strand on which it is dialled, and on which the sessions dialled to it run.
+struct Network::Impl::Member {
+    Member(const asio::any_io_executor& executor, MemberAddress of, Backoff wait)
+        : strand(asio::make_strand(executor)), timer(strand), address(std::move(of)), backoff(wait) {}
+
+    asio::any_io_executor strand;
+    asio::steady_timer timer;
+    MemberAddress address;
+    Backoff backoff;
+    std::size_t attempt = 0;
+};
+
+Network::Impl::Interruptible::Interruptible(Self impl, std::function<void()> interrupt)
+    : impl_(std::move(impl)) {
+    const std::lock_guard lock(impl_->mutex_);
+    number_ = impl_->next_interrupt_++;
+    if (impl_->stopping_) interrupt();
+    impl_->interrupts_.emplace(number_, std::move(interrupt));
+}
+
+Network::Impl::Interruptible::~Interruptible() {
+    const std::lock_guard lock(impl_->mutex_);
+    impl_->interrupts_.erase(number_);
+}
+
+Network::Impl::Impl(asio::any_io_executor executor, NetworkConfig config, const KeyPair& identity,
+                    Handlers handlers)
+    : executor_(std::move(executor)),
+      config_(std::move(config)),
+      handlers_(std::move(handlers)),
+      tls_(std::make_shared<const TlsContext>(identity)),
+      nonce_(random_number()),
+      memory_(std::make_shared<MemoryBudget>(config_.limits.memory_total)),
+      registry_(identity.peer_id(), config_),
+      acceptor_(asio::make_strand(executor_)),
+      random_(random_number()) {
+    MONODON_CHECK(config_.chain_id.size() <= kChainIdMax && config_.agent.size() <= kAgentMax);
+    const NetworkLimits& limits = config_.limits;
+    const Backoff backoff(limits.redial_first, limits.redial_most, limits.redial_reset_after);
+    for (const MemberAddress& address : config_.members) {
+        if (address.peer == tls_->self() || address.addresses.empty()) continue;
+        members_.emplace(address.peer, std::make_shared<Member>(executor_, address, backoff));
+    }
+}
+
+// --- Starting and stopping ---
+
+template <class Coroutine>
+void Network::Impl::spawn(asio::any_io_executor executor, Coroutine coroutine) {
+    {
+        const std::lock_guard lock(mutex_);
+        ++tasks_;
+    }
+    asio::co_spawn(
+        std::move(executor), std::move(coroutine),
+        [self = shared_from_this()](const std::exception_ptr& failure) { self->task_ended(failure); });
+}
+
+void Network::Impl::task_ended(const std::exception_ptr& failure) {
+    // Nothing in the coroutines throws but the allocator and the system's thread limits.
+    if (failure) log::error(log::Category::net, "a network task ended by an exception");
+    std::function<void()> done;
+    {
+        const std::lock_guard lock(mutex_);
+        if (--tasks_ == 0 && stopping_) done = std::exchange(done_, nullptr);
+    }
+    if (done) asio::post(executor_, std::move(done));
+}
+
+Expected<std::uint16_t, std::string> Network::Impl::listen() {
+    ErrorCode error;
+    if (config_.listen_fd >= 0) {
+        sockaddr_storage bound{};
+        socklen_t size = sizeof bound;
+        if (::getsockname(config_.listen_fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+            return Unexpected{std::string("the given listening socket is not one")};
+        }
+        const auto protocol = bound.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
+        acceptor_.assign(protocol, config_.listen_fd, error);
+    } else {
+        const auto host = asio::ip::make_address(config_.listen_host, error);
+        if (error) return Unexpected{"not a numeric address: " + config_.listen_host};
+        const asio::ip::tcp::endpoint endpoint(host, config_.listen_port);
+        acceptor_.open(endpoint.protocol(), error);
+        if (!error) acceptor_.set_option(asio::ip::tcp::acceptor::reuse_address(true), error);
+        if (!error) acceptor_.bind(endpoint, error);
+    }
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (error) return Unexpected{"cannot listen: " + error.message()};
+    const std::uint16_t port = acceptor_.local_endpoint(error).port();
+    if (error) return Unexpected{"cannot listen: " + error.message()};
+    return port;
+}
+
+Expected<std::uint16_t, std::string> Network::Impl::start() {
+    auto port = listen();
+    if (!port) return port;
+    spawn(acceptor_.get_executor(), accept_loop(shared_from_this()));
+    for (const auto& [peer, member] : members_)
+        spawn(member->strand, keep_connected(shared_from_this(), member));
+    return port;
+}
+
+void Network::Impl::stop(std::function<void()> done) {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        // One task more, for the time until everybody has been told.
+        ++tasks_;
+        done_ = std::move(done);
+        for (const auto& [number, interrupt] : interrupts_) interrupt();
+    }
+    for (const auto& session : registry_.all())
+        session->close({GoawayReason::shutting_down, false, "shutting down"});
+    task_ended(nullptr);
+}
+
+void Network::Impl::abandon() {
+    mute_ = true;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        for (const auto& [number, interrupt] : interrupts_) interrupt();
+    }
+    for (const auto& session : registry_.all())
+        session->abort({GoawayReason::shutting_down, false, "shutting down"});
+}
+
+// --- Accepting ---
+
+asio::awaitable<void> Network::Impl::accept_loop(Self self) {
+    const auto executor = self->acceptor_.get_executor();
+    const Interruptible interruptible(self, [self, executor] {
+        asio::post(executor, [self] {
+            ErrorCode ignored;
+            self->acceptor_.close(ignored);
+        });
+    });
+    while (self->acceptor_.is_open()) {
+        auto [error, socket] =
+            co_await self->acceptor_.async_accept(asio::make_strand(self->executor_), as_result);
+        if (error) {
+            if (!self->acceptor_.is_open()) break;
+            asio::steady_timer pause(executor, kAcceptPause);
+            co_await pause.async_wait(as_result);
+            continue;
+        }
+        ErrorCode gone;
+        const auto endpoint = socket.remote_endpoint(gone);
+        if (gone) continue;
+        const auto address = endpoint.address();
+        const std::string host = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
+        auto place = self->registry_.enter_half_open(host);
+        // The socket closes as it goes out of scope.
+        if (!place) continue;
+        const auto strand = socket.get_executor();
+        self->spawn(strand, welcome(self, std::move(socket), host,
+                                    std::make_shared<Registry::HalfOpen>(std::move(*place))));
+    }
+}
+
+asio::awaitable<void> Network::Impl::welcome(Self self, asio::ip::tcp::socket socket, std::string host,
+                                             std::shared_ptr<Registry::HalfOpen> place) {
+    auto link = std::make_shared<Link>(std::move(socket), self->tls_, TlsSide::acceptor);
+    const Interruptible interruptible(
+        self, [link] { asio::post(link->socket.get_executor(), [link] { link->close(); }); });
+    const Hello ours = self->hello_for(*link);
+    const auto theirs = co_await await_hello(link, ours, budgets_of(self->config_.limits));
+    if (!theirs) {
+        const bool known = link->tls.state() == TlsState::established;
+        const std::string who = known ? link->tls.peer().text() : host;
+        self->report_refusal("inbound", who, link->address, theirs.error().text);
+        co_return;
+    }
+    auto wrong = self->judge_role(*theirs, link->tls.peer(), false);
+    if (!wrong) {
+        auto session = self->adopt(link, *theirs, false);
+        if (session) {
+            place.reset();
+            if (const ErrorCode error = co_await answer_hello(link, ours); error) {
+                // The session ends as soon as it reads; whoever is told of its beginning is told of its end.
+            }
+            session.value()->run();
+            co_return;
+        }
+        wrong = session.error();
+    }
+    self->report_refusal("inbound", link->tls.peer().text(), link->address, std::string(describe(*wrong)));
+    co_await refuse(link, *wrong);
+}
+
+// --- Dialling ---
+
+asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<Member> member) {
+    const Interruptible interruptible(
+        self, [member] { asio::post(member->strand, [member] { member->timer.cancel(); }); });
+    const auto stopping = [&self] {
+        const std::lock_guard lock(self->mutex_);
+        return self->stopping_;
+    };
+    while (!stopping()) {
+        if (self->registry_.find(member->address.peer)) {
+            // session_ended() wakes us.
+            member->timer.expires_at(asio::steady_timer::time_point::max());
+            co_await member->timer.async_wait(as_result);
+            if (self->registry_.find(member->address.peer)) continue;
+        } else {
+            const auto& addresses = member->address.addresses;
+            const std::string address = addresses[member->attempt++ % addresses.size()];
+            const auto failure = co_await connect(self, member, address);
+            if (failure) {
+                self->registry_.note_error(member->address.peer, *failure);
+                self->report_refusal("outbound", member->address.peer.text(), address, *failure);
+            }
+            if (self->registry_.find(member->address.peer)) continue;
+        }
+        if (stopping()) break;
+        const Duration wait = member->backoff.next(self->draw());
+        member->timer.expires_after(wait);
+        co_await member->timer.async_wait(as_result);
+    }
+}
+
+asio::awaitable<std::optional<std::string>> Network::Impl::connect(Self self, std::shared_ptr<Member> member,
+                                                                   std::string address) {
+    const auto attempt = std::make_shared<DialAttempt>(member->strand);
+    const Interruptible interrupt_dial(
+        self, [attempt, member] { asio::post(member->strand, [attempt] { attempt->abort(); }); });
+    if (const ErrorCode error = co_await dial(attempt, address, self->config_.limits.connect); error) {
+        co_return "cannot connect: " + error.message();
+    }
+    auto link = std::make_shared<Link>(std::move(attempt->socket), self->tls_, TlsSide::dialler);
+    const Interruptible interrupt_greeting(
+        self, [link, member] { asio::post(member->strand, [link] { link->close(); }); });
+    const auto theirs = co_await greet_as_dialler(link, self->hello_for(*link), member->address.peer,
+                                                  budgets_of(self->config_.limits));
+    if (!theirs) {
+        // The other of two connections that were dialled at the same time has stayed.
+        if (theirs.error().told_by_peer == GoawayReason::duplicate) co_return std::nullopt;
+        co_return theirs.error().text;
+    }
+    if (const auto wrong = self->judge_role(*theirs, member->address.peer, true)) {
+        co_await refuse(link, *wrong);
+        co_return std::string(describe(*wrong));
+    }
+    const auto session = self->adopt(link, *theirs, true);
+    if (session) {
+        session.value()->run();
+        co_return std::nullopt;
+    }
+    co_await refuse(link, session.error());
+    if (session.error() == GoawayReason::duplicate) co_return std::nullopt;
+    co_return std::string(describe(session.error()));
+}
+
+// --- Sessions ---
+
+Hello Network::Impl::hello_for(const Link& link) const {
+    Hello hello;
+    hello.chain_id = config_.chain_id;
+    hello.genesis = config_.genesis;
+    hello.epoch = config_.epoch;
+    hello.committee = config_.committee;
+    hello.role = config_.role;
+    hello.agent = config_.agent;
+    for (const MethodInfo& info : all_methods()) {
+        hello.methods.push_back({static_cast<std::uint16_t>(info.method), info.version});
+    }
+    hello.limits = kWindows;
+    hello.observed_address = link.address;
+    hello.nonce = nonce_;
+    const std::lock_guard lock(mutex_);
+    hello.holdings = holdings_;
+    return hello;
+}
+
+std::optional<GoawayReason> Network::Impl::judge_role(const Hello& theirs, const PeerId& peer,
+                                                      bool dialler) const {
+    // Who is dialled is a member; who dials may be a client as well. There are no places for observers.
+    switch (theirs.role) {
+        case Role::member:
+            if (!registry_.is_member(peer)) return GoawayReason::not_a_member;
+            return std::nullopt;
+        case Role::client:
+            if (dialler) return GoawayReason::role_not_admitted;
+            return std::nullopt;
+        case Role::observer:
+            break;
+    }
+    return GoawayReason::role_not_admitted;
+}
+
+SessionConfig Network::Impl::session_config(const std::shared_ptr<Link>& link, const Hello& theirs,
+                                            bool dialler) {
+    const NetworkLimits& limits = config_.limits;
+    SessionConfig session;
+    session.peer = link->tls.peer();
+    session.role = theirs.role;
+    session.dialler = dialler;
+    session.serial = next_serial_.fetch_add(1);
+    session.theirs = theirs;
+    const bool member = theirs.role == Role::member;
+    const double divisor = member ? 1.0 : limits.stranger_divisor;
+    session.rates.requests_per_second = limits.member_requests_per_second / divisor;
+    session.rates.requests_burst = session.rates.requests_per_second;
+    session.rates.bytes_per_second = static_cast<double>(limits.member_bytes_per_second) / divisor;
+    session.rates.bytes_burst = static_cast<double>(limits.member_bytes_burst) / divisor;
+    session.connection.ping_after = limits.ping_after;
+    session.connection.write_stall = limits.write_stall;
+    session.impairment = config_.impairment;
+    session.compress_bulk = limits.compress_bulk;
+    session.budget =
+        std::make_shared<MemoryBudget>(member ? limits.memory_per_member : limits.memory_per_client, memory_);
+    return session;
+}
+
+SessionHandlers Network::Impl::session_handlers() {
+    SessionHandlers handlers;
+    const std::weak_ptr<Impl> weak = weak_from_this();
+    handlers.on_notice = [weak](const std::shared_ptr<Session>& session, Method method, SharedBytes payload) {
+        const auto self = weak.lock();
+        if (!self || self->mute_ || !self->handlers_.on_notice) return;
+        self->handlers_.on_notice(session->config().peer, method, std::move(payload));
+    };
+    handlers.on_request = [weak](const std::shared_ptr<Session>& session, Method method, SharedBytes payload,
+                                 Replier replier) {
+        const auto self = weak.lock();
+        if (!self || self->mute_ || !self->handlers_.on_request) return;
+        self->handlers_.on_request(session->config().peer, session->config().role, method, std::move(payload),
+                                   std::move(replier));
+    };
+    // Strong, unlike the others: a session that ends is a task that ends.
+    handlers.on_closed = [self = shared_from_this()](const std::shared_ptr<Session>& session,
+                                                     const CloseCause& cause) {
+        self->session_ended(session, cause);
+    };
+    return handlers;
+}
+
+Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std::shared_ptr<Link>& link,
+                                                                      const Hello& theirs, bool dialler) {
+    const auto session =
+        std::make_shared<Session>(link, session_config(link, theirs, dialler), session_handlers());
+    std::shared_ptr<Session> replaced;
+    {
+        const std::lock_guard events(events_mutex_);
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopping_) return Unexpected{GoawayReason::shutting_down};
+            auto admitted = registry_.admit(session);
+            if (!admitted) return Unexpected{admitted.error()};
+            replaced = *admitted;
+            ++tasks_;
+        }
+        if (!mute_ && handlers_.on_peer) handlers_.on_peer(session->config().peer, theirs.role, true);
+    }
+    if (replaced) replaced->close({GoawayReason::duplicate, false, "replaced by another connection"});
+    log::write(log::Category::net, theirs.role == Role::client ? log::Level::debug : log::Level::info,
+               "peer connected",
+               {{"peer", session->config().peer.text()},
+                {"role", std::string(name(theirs.role))},
+                {"address", link->address},
+                {"direction", dialler ? "outbound" : "inbound"},
+                {"agent", theirs.agent}});
+    return session;
+}
+
+void Network::Impl::session_ended(const std::shared_ptr<Session>& session, const CloseCause& cause) {
+    const SessionConfig& config = session->config();
+    bool last = false;
+    {
+        const std::lock_guard events(events_mutex_);
+        last = registry_.remove(session, cause.text);
+        if (last && !mute_ && handlers_.on_peer) handlers_.on_peer(config.peer, config.role, false);
+    }
+    if (last) {
+        log::write(log::Category::net, config.role == Role::client ? log::Level::debug : log::Level::info,
+                   "peer disconnected", {{"peer", config.peer.text()}, {"reason", cause.text}});
+    }
+    if (const auto found = members_.find(config.peer);
+        found != members_.end() && config.role == Role::member) {
+        asio::post(found->second->strand, [member = found->second, life = now() - session->since()] {
+            member->backoff.connection_lasted(life);
+            member->timer.cancel();
+        });
+    }
+    task_ended(nullptr);
+}
+
+void Network::Impl::report_refusal(std::string_view direction, const std::string& peer,
+                                   const std::string& address, const std::string& why) {
+    // A peer may be refused every two seconds for ever; from strangers the address is all we know.
+    const auto left_out = log_limiter_.admit(fmt::format("{} {} {}", direction, peer, why), now());
+    if (!left_out) return;
+    log::Fields fields = {
+        {"reason", why}, {"peer", peer}, {"address", address}, {"direction", std::string(direction)}};
+    if (*left_out > 0) fields.emplace_back("left_out", std::to_string(*left_out));
+    log::warn(log::Category::net, "no connection: " + why, fields);
+}
+
+double Network::Impl::draw() {
+    const std::lock_guard lock(mutex_);
+    return static_cast<double>(random_() >> 11U) * 0x1.0p-53;
+}
+
+// --- What others ask of it ---
+
+bool Network::Impl::send(const PeerId& peer, MessageClass message_class, Method method, SharedBytes payload) {
+    const auto session = registry_.find(peer);
+    return session && session->send(message_class, method, std::move(payload));
+}
+
+RequestId Network::Impl::request(const PeerId& peer, WantedRequest wanted, ReplyCallback callback) {
+    const auto session = registry_.find(peer);
+    if (!session) {
+        asio::post(executor_, [callback = std::move(callback)] {
+            callback(Unexpected{RpcFailure{RpcError::disconnected, 0}});
+        });
+        return {};
+    }
+    const std::uint64_t number = next_request_.fetch_add(1) & ((1ULL << kRequestNumberBits) - 1);
+    wanted.handle = static_cast<std::uint64_t>(session->config().serial) << kRequestNumberBits | number;
+    const RequestId id{wanted.handle};
+    session->request(std::move(wanted), std::move(callback));
+    return id;
+}
+
+void Network::Impl::cancel(RequestId request) {
+    const auto serial = static_cast<std::uint32_t>(request.number >> kRequestNumberBits);
+    if (const auto session = registry_.find(serial)) session->cancel(request.number);
+}
+
+void Network::Impl::set_holdings(const Holdings& holdings) {
+    const std::lock_guard lock(mutex_);
+    holdings_ = holdings;
+}
+
+}  // namespace monodon::net

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "net/peers/backoff.hpp"
+#include "net/peers/log_limiter.hpp"
+#include "net/peers/network.hpp"
+#include "net/peers/registry.hpp"
+#include "net/transport/greeting.hpp"
+
+namespace monodon::net {
+
+/// The coroutines behind Network: one that accepts, one per member that dials it whenever it is not
+/// connected, one per greeting. Every one of them is counted, so that stop() knows when the last has ended.
+class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
+ public:
+    Impl(asio::any_io_executor executor, NetworkConfig config, const KeyPair& identity, Handlers handlers);
+
+    Expected<std::uint16_t, std::string> start();
+    void stop(std::function<void()> done);
+    /// Closes everything and lets nothing call a handler any more.
+    void abandon();
+
+    bool send(const PeerId& peer, MessageClass message_class, Method method, SharedBytes payload);
+    RequestId request(const PeerId& peer, WantedRequest wanted, ReplyCallback callback);
+    void cancel(RequestId request);
+    void set_holdings(const Holdings& holdings);
+
+    [[nodiscard]] const Registry& registry() const { return registry_; }
+    [[nodiscard]] const TlsContext& tls() const { return *tls_; }
+
+ private:
+    using Self = std::shared_ptr<Impl>;
+    struct Member;
+
+    /// Something that stop() has to interrupt, as long as this lives.
+    class Interruptible {
+     public:
+        Interruptible(Self impl, std::function<void()> interrupt);
+        ~Interruptible();
+        Interruptible(const Interruptible&) = delete;
+        Interruptible& operator=(const Interruptible&) = delete;
+
+     private:
+        Self impl_;
+        std::uint64_t number_;
+    };
+
+    static asio::awaitable<void> accept_loop(Self self);
+    static asio::awaitable<void> welcome(Self self, asio::ip::tcp::socket socket, std::string host,
+                                         std::shared_ptr<Registry::HalfOpen> place);
+    static asio::awaitable<void> keep_connected(Self self, std::shared_ptr<Member> member);
+    /// Nothing if a session has begun, else why not.
+    static asio::awaitable<std::optional<std::string>> connect(Self self, std::shared_ptr<Member> member,
+                                                               std::string address);
+
+    Expected<std::uint16_t, std::string> listen();
+    template <class Coroutine>
+    void spawn(asio::any_io_executor executor, Coroutine coroutine);
+    void task_ended(const std::exception_ptr& failure);
+
+    [[nodiscard]] Hello hello_for(const Link& link) const;
+    [[nodiscard]] std::optional<GoawayReason> judge_role(const Hello& theirs, const PeerId& peer,
+                                                         bool dialler) const;
+    /// A session that is admitted and not yet running, or why it is not.
+    Expected<std::shared_ptr<Session>, GoawayReason> adopt(const std::shared_ptr<Link>& link,
+                                                           const Hello& theirs, bool dialler);
+    [[nodiscard]] SessionConfig session_config(const std::shared_ptr<Link>& link, const Hello& theirs,
+                                               bool dialler);
+    [[nodiscard]] SessionHandlers session_handlers();
+    void session_ended(const std::shared_ptr<Session>& session, const CloseCause& cause);
+    void report_refusal(std::string_view direction, const std::string& peer, const std::string& address,
+                        const std::string& why);
+    double draw();
+
+    const asio::any_io_executor executor_;
+    const NetworkConfig config_;
+    const Handlers handlers_;
+    const std::shared_ptr<const TlsContext> tls_;
+    const std::uint64_t nonce_;
+    const std::shared_ptr<MemoryBudget> memory_;
+    Registry registry_;
+    LogLimiter log_limiter_;
+    asio::ip::tcp::acceptor acceptor_;
+    std::map<PeerId, std::shared_ptr<Member>> members_;
+
+    /// Orders on_peer calls as the registry changed.
+    std::mutex events_mutex_;
+    mutable std::mutex mutex_;
+    // Guarded by the mutex:
+    Holdings holdings_;
+    std::mt19937_64 random_;
+    std::map<std::uint64_t, std::function<void()>> interrupts_;
+    std::uint64_t next_interrupt_ = 1;
+    std::size_t tasks_ = 0;
+    bool stopping_ = false;
+    std::function<void()> done_;
+
+    std::atomic<bool> mute_{false};
+    std::atomic<std::uint32_t> next_serial_{1};
+    std::atomic<std::uint64_t> next_request_{1};
+};
+
+}  // namespace monodon::net

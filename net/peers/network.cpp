@@ -1,0 +1,53 @@
+#include "net/peers/network.hpp"
+
+#include "net/peers/mesh.hpp"
+#include "net/transport/clock.hpp"
+
+namespace monodon::net {
+
+Network::Network(boost::asio::any_io_executor executor, NetworkConfig config, const KeyPair& identity,
+                 Handlers handlers)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(config), identity, std::move(handlers))) {}
+
+Network::~Network() { impl_->abandon(); }
+
+Expected<std::uint16_t, std::string> Network::start() { return impl_->start(); }
+
+void Network::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+
+bool Network::send(const PeerId& peer, MessageClass message_class, Method method, SharedBytes payload) {
+    return impl_->send(peer, message_class, method, std::move(payload));
+}
+
+std::size_t Network::queued_bytes(const PeerId& peer, MessageClass message_class) const {
+    const auto session = impl_->registry().find(peer);
+    return session ? session->queued_bytes(message_class) : 0;
+}
+
+bool Network::connected(const PeerId& peer) const { return impl_->registry().find(peer) != nullptr; }
+
+RequestId Network::request(const PeerId& peer, MessageClass message_class, Method method, SharedBytes payload,
+                           Duration deadline, ReplyCallback callback) {
+    WantedRequest wanted;
+    wanted.message_class = message_class;
+    wanted.method = method;
+    wanted.body = std::move(payload);
+    wanted.deadline = now() + deadline;
+    return impl_->request(peer, std::move(wanted), std::move(callback));
+}
+
+void Network::cancel(RequestId request) { impl_->cancel(request); }
+
+void Network::disconnect(const PeerId& peer, std::string_view why) {
+    if (const auto session = impl_->registry().find(peer)) {
+        session->abort({GoawayReason::protocol_violation, false, std::string(why)});
+    }
+}
+
+void Network::set_holdings(const Holdings& holdings) { impl_->set_holdings(holdings); }
+
+std::vector<PeerStatus> Network::peers() const { return impl_->registry().status(); }
+
+Bytes Network::certificate() const { return impl_->tls().certificate(); }
+
+}  // namespace monodon::net

@@ -1,0 +1,153 @@
+#include "net/peers/registry.hpp"
+
+#include <mutex>
+
+namespace monodon::net {
+
+std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+Registry::Registry(PeerId self, const NetworkConfig& config) : self_(self), limits_(config.limits) {
+    for (const MemberAddress& member : config.members) members_[member.peer].addresses = member.addresses;
+}
+
+bool Registry::exempt(const std::string& host) const {
+    return limits_.loopback_exempt && (host.starts_with("127.") || host == "[::1]");
+}
+
+std::optional<Registry::HalfOpen> Registry::enter_half_open(const std::string& host) {
+    const std::lock_guard lock(mutex_);
+    if (half_open_ >= limits_.half_open) return std::nullopt;
+    std::uint32_t& here = half_open_by_host_[host];
+    if (here >= limits_.half_open_per_address && !exempt(host)) return std::nullopt;
+    ++here;
+    ++half_open_;
+    return HalfOpen(*this, host);
+}
+
+void Registry::leave_half_open(const std::string& host) {
+    const std::lock_guard lock(mutex_);
+    --half_open_;
+    if (const auto found = half_open_by_host_.find(host); --found->second == 0)
+        half_open_by_host_.erase(found);
+}
+
+std::optional<GoawayReason> Registry::client_refusal(const std::string& host) const {
+    const auto here = clients_by_host_.find(host);
+    const bool crowded = here != clients_by_host_.end() && here->second >= limits_.clients_per_address;
+    if (clients_ >= limits_.clients || (crowded && !exempt(host))) return GoawayReason::too_many_connections;
+    return std::nullopt;
+}
+
+Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit(const std::shared_ptr<Session>& session) {
+    const SessionConfig& config = session->config();
+    const std::string host = host_of(session->address());
+    const std::lock_guard lock(mutex_);
+    if (config.role == Role::client) {
+        if (const auto refusal = client_refusal(host)) return Unexpected{*refusal};
+        ++clients_;
+        ++clients_by_host_[host];
+        by_serial_[config.serial] = session;
+        return std::shared_ptr<Session>{};
+    }
+    const auto found = members_.find(config.peer);
+    if (found == members_.end()) return Unexpected{GoawayReason::not_a_member};
+    Member& member = found->second;
+    std::shared_ptr<Session> replaced;
+    if (member.session) {
+        const SessionConfig& older = member.session->config();
+        if (!newer_replaces_older(self_, config.peer, {older.dialler, older.theirs.nonce},
+                                  {config.dialler, config.theirs.nonce})) {
+            return Unexpected{GoawayReason::duplicate};
+        }
+        replaced = std::exchange(member.session, nullptr);
+        by_serial_.erase(older.serial);
+    }
+    member.session = session;
+    ++member.connections;
+    by_serial_[config.serial] = session;
+    return replaced;
+}
+
+bool Registry::remove(const std::shared_ptr<Session>& session, const std::string& why) {
+    const SessionConfig& config = session->config();
+    const std::lock_guard lock(mutex_);
+    if (by_serial_.erase(config.serial) == 0) return false;
+    if (config.role == Role::client) {
+        --clients_;
+        const auto found = clients_by_host_.find(host_of(session->address()));
+        if (--found->second == 0) clients_by_host_.erase(found);
+        return true;
+    }
+    Member& member = members_.at(config.peer);
+    member.session.reset();
+    member.last_error = why;
+    return true;
+}
+
+void Registry::note_error(const PeerId& peer, const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = members_.find(peer); found != members_.end()) found->second.last_error = why;
+}
+
+std::shared_ptr<Session> Registry::find(const PeerId& peer) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = members_.find(peer);
+    return found == members_.end() ? nullptr : found->second.session;
+}
+
+std::shared_ptr<Session> Registry::find(std::uint32_t serial) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = by_serial_.find(serial);
+    return found == by_serial_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<Session>> Registry::all() const {
+    const std::shared_lock lock(mutex_);
+    std::vector<std::shared_ptr<Session>> sessions;
+    for (const auto& [serial, session] : by_serial_) sessions.push_back(session);
+    return sessions;
+}
+
+std::vector<PeerStatus> Registry::status() const {
+    const auto fill = [](PeerStatus& status, const Session& session) {
+        const ConnectionCounters counters = session.counters();
+        const SessionConfig& config = session.config();
+        status.role = config.role;
+        status.address = session.address();
+        status.outbound = config.dialler;
+        status.connected = true;
+        status.agent = config.theirs.agent;
+        status.holdings = config.theirs.holdings;
+        status.rtt = counters.rtt;
+        status.bytes_in = counters.bytes_in;
+        status.bytes_out = counters.bytes_out;
+        status.queued_bytes = counters.queued_bytes;
+        status.dropped_messages = counters.dropped_messages;
+        status.connected_since = session.since();
+    };
+    std::vector<PeerStatus> all;
+    const std::shared_lock lock(mutex_);
+    // In the order of their ids, so that two looks can be compared.
+    std::map<PeerId, const Member*> ordered;
+    for (const auto& [peer, member] : members_) {
+        if (peer != self_) ordered.emplace(peer, &member);
+    }
+    for (const auto& [peer, member] : ordered) {
+        PeerStatus& status = all.emplace_back();
+        status.peer = peer;
+        status.connections = member->connections;
+        status.last_error = member->last_error;
+        if (!member->addresses.empty()) status.address = member->addresses.front();
+        if (member->session) fill(status, *member->session);
+    }
+    for (const auto& [serial, session] : by_serial_) {
+        if (session->config().role != Role::client) continue;
+        PeerStatus& status = all.emplace_back();
+        status.peer = session->config().peer;
+        status.connections = 1;
+        fill(status, *session);
+    }
+    return all;
+}
+
+}  // namespace monodon::net

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "net/peers/duplicate_rule.hpp"
+#include "net/peers/network.hpp"
+#include "net/rpc/session.hpp"
+
+namespace monodon::net {
+
+/// Who is connected, and who may be: the members of the committee, one connection each, and a limited number
+/// of clients. Thread-safe; a lookup takes a shared lock only.
+class Registry {
+ public:
+    Registry(PeerId self, const NetworkConfig& config);
+
+    [[nodiscard]] bool is_member(const PeerId& peer) const { return members_.contains(peer); }
+
+    /// A place for a connection that has not greeted yet, freed when it goes.
+    class HalfOpen {
+     public:
+        HalfOpen(Registry& registry, std::string host) : registry_(&registry), host_(std::move(host)) {}
+        HalfOpen(HalfOpen&& other) noexcept
+            : registry_(std::exchange(other.registry_, nullptr)), host_(std::move(other.host_)) {}
+        HalfOpen& operator=(HalfOpen&&) = delete;
+        ~HalfOpen() {
+            if (registry_ != nullptr) registry_->leave_half_open(host_);
+        }
+
+     private:
+        Registry* registry_;
+        std::string host_;
+    };
+    /// Nothing if there are too many already, in all or from this host.
+    [[nodiscard]] std::optional<HalfOpen> enter_half_open(const std::string& host);
+
+    /// Takes a session in. The session that it replaces, if any; or why it may not come in.
+    [[nodiscard]] Expected<std::shared_ptr<Session>, GoawayReason> admit(
+        const std::shared_ptr<Session>& session);
+    /// Takes a session out. True if its peer has no session left.
+    bool remove(const std::shared_ptr<Session>& session, const std::string& why);
+    void note_error(const PeerId& peer, const std::string& why);
+
+    [[nodiscard]] std::shared_ptr<Session> find(const PeerId& peer) const;
+    [[nodiscard]] std::shared_ptr<Session> find(std::uint32_t serial) const;
+    [[nodiscard]] std::vector<std::shared_ptr<Session>> all() const;
+    [[nodiscard]] std::vector<PeerStatus> status() const;
+
+ private:
+    struct Member {
+        std::shared_ptr<Session> session;
+        std::vector<std::string> addresses;
+        std::uint64_t connections = 0;
+        std::string last_error;
+    };
+    void leave_half_open(const std::string& host);
+    [[nodiscard]] bool exempt(const std::string& host) const;
+    [[nodiscard]] std::optional<GoawayReason> client_refusal(const std::string& host) const;
+
+    const PeerId self_;
+    const NetworkLimits limits_;
+    mutable std::shared_mutex mutex_;
+    std::unordered_map<PeerId, Member> members_;
+    std::map<std::uint32_t, std::shared_ptr<Session>> by_serial_;
+    std::map<std::string, std::uint32_t> clients_by_host_;
+    std::uint32_t clients_ = 0;
+    std::map<std::string, std::uint32_t> half_open_by_host_;
+    std::uint32_t half_open_ = 0;
+};
+
+/// The host of `host:port`.
+[[nodiscard]] std::string host_of(const std::string& address);
+
+}  // namespace monodon::net

@@ -1,0 +1,373 @@
+#include "net/rpc/session.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+
+#include "net/core/log.hpp"
+#include "net/rpc/reply_sink.hpp"
+#include "net/rpc/rpc_failure.hpp"
+#include "net/transport/clock.hpp"
+
+namespace monodon::net {
+
+namespace {
+
+/// Of messages whose method we do not know: they are answered or ignored, but first received.
+constexpr std::uint32_t kUnknownMessageMax = 64 * 1024;
+constexpr std::uint64_t kBusyRetryMs = 100;
+
+WindowLimits smaller(const WindowLimits& left, const WindowLimits& right) {
+    return {std::min(left.total, right.total), std::min(left.interactive, right.interactive),
+            std::min(left.bulk, right.bulk), std::min(left.message_bytes, right.message_bytes)};
+}
+
+std::set<std::uint16_t> common_methods(const Hello& theirs) {
+    std::set<std::uint16_t> methods;
+    for (const MethodVersion& method : theirs.methods) {
+        const MethodInfo* info = find_method(method.method);
+        if (info != nullptr && info->version == method.version) methods.insert(method.method);
+    }
+    return methods;
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<Link> link, SessionConfig config, SessionHandlers handlers)
+    : config_(std::move(config)),
+      handlers_(std::move(handlers)),
+      connection_(std::make_shared<Connection>(std::move(link), config_.connection, config_.impairment)),
+      since_(now()),
+      peer_methods_(common_methods(config_.theirs)),
+      assembler_(config_.budget),
+      window_(config_.dialler, smaller(kWindows, config_.theirs.limits)),
+      served_(!config_.dialler, kWindows),
+      request_rate_(config_.rates.requests_per_second, config_.rates.requests_burst),
+      byte_rate_(config_.rates.bytes_per_second, config_.rates.bytes_burst) {}
+
+void Session::run() { connection_->run(shared_from_this()); }
+
+bool Session::send(MessageClass message_class, Method method, SharedBytes payload) {
+    OutMessage message;
+    message.message_class = message_class;
+    message.method = static_cast<std::uint16_t>(method);
+    message.body = std::move(payload);
+    return connection_->push(std::move(message)) == Push::queued;
+}
+
+std::optional<std::string> Session::on_frame(const Frame& frame) {
+    switch (frame.header.type) {
+        case FrameType::notice:
+            return on_notice(frame);
+        case FrameType::request:
+            return on_request(frame);
+        case FrameType::response:
+            return on_response(frame);
+        case FrameType::error:
+            return on_error(frame);
+        case FrameType::cancel:
+            on_cancel(frame.header.request_id);
+            return std::nullopt;
+        default:
+            return "unexpected frame";
+    }
+}
+
+std::optional<std::string> Session::on_notice(const Frame& frame) {
+    const FrameHeader& header = frame.header;
+    const MethodInfo* info = find_method(header.method);
+    if (info != nullptr && (!info->notice || !info->allows(header.message_class))) {
+        return "notice of the wrong kind: " + std::string(info->name);
+    }
+    const bool may_send = info != nullptr ? info->allows(config_.role) : config_.role == Role::member;
+    if (!may_send) return "notice from a peer that may not send it";
+    if (header.chunk == 0) {
+        if (header.request_id <= last_notice_) return "notice numbers do not rise";
+        last_notice_ = header.request_id;
+    }
+    auto added = assembler_.add(frame, info != nullptr ? info->request_max : kUnknownMessageMax);
+    if (!added) return std::string(name(added.error()));
+    // A notice of a later version is read over.
+    if (added->has_value() && info != nullptr && handlers_.on_notice) {
+        handlers_.on_notice(shared_from_this(), info->method, std::move((*added)->body));
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> Session::on_request(const Frame& frame) {
+    const FrameHeader& header = frame.header;
+    if (header.chunk == 0) {
+        if (auto wrong = served_.begin(header.request_id, header.message_class, now())) return wrong;
+        connection_->wake_at(served_.next_due());
+    } else if (served_.begun(header.request_id) && served_.find(header.request_id) == nullptr) {
+        // The rest of a request that was past its deadline before it was whole.
+        return std::nullopt;
+    }
+    const MethodInfo* info = find_method(header.method);
+    auto added = assembler_.add(frame, info != nullptr ? info->request_max : kUnknownMessageMax);
+    if (!added) return std::string(name(added.error()));
+    if (added->has_value()) serve(std::move(**added));
+    return std::nullopt;
+}
+
+std::optional<std::string> Session::on_response(const Frame& frame) {
+    const FrameHeader& header = frame.header;
+    switch (window_.classify(header.request_id)) {
+        case RequestWindow::Reply::unsolicited:
+            return "reply that nobody asked for";
+        case RequestWindow::Reply::late:
+            if (header.last()) window_.complete(header.request_id);
+            pump_requests();
+            return std::nullopt;
+        case RequestWindow::Reply::expected:
+            break;
+    }
+    const RequestWindow::Open open = *window_.find(header.request_id);
+    if (header.message_class != open.message_class ||
+        header.method != static_cast<std::uint16_t>(open.method)) {
+        return "reply to another request";
+    }
+    auto added = assembler_.add(frame, open.reply_max);
+    if (!added) return "reply refused: " + std::string(name(added.error()));
+    if (!added->has_value()) return std::nullopt;
+    window_.complete(header.request_id);
+    answer_caller(open.handle, std::move((*added)->body));
+    pump_requests();
+    return std::nullopt;
+}
+
+std::optional<std::string> Session::on_error(const Frame& frame) {
+    const std::uint64_t id = frame.header.request_id;
+    const auto failure = decode_failure(frame.payload);
+    if (!failure) return "malformed error";
+    const auto kind = window_.classify(id);
+    if (kind == RequestWindow::Reply::unsolicited) return "error that nobody asked for";
+    const RequestWindow::Open* open = window_.find(id);
+    const std::uint64_t handle = open == nullptr ? 0 : open->handle;
+    assembler_.drop(FrameType::response, id);
+    window_.complete(id);
+    if (kind == RequestWindow::Reply::expected) answer_caller(handle, Unexpected{*failure});
+    pump_requests();
+    return std::nullopt;
+}
+
+void Session::on_cancel(std::uint64_t id) {
+    auto request = served_.take(id);
+    // Already answered: the peer will see the answer as late.
+    if (!request) return;
+    assembler_.drop(FrameType::request, id);
+    const std::uint16_t method = request->method;
+    abandon(std::move(*request));
+    send_error(id, method, {RpcError::cancelled, 0});
+}
+
+Time Session::on_time(Time time) {
+    for (const RequestWindow::Ended& ended : window_.expire(time)) give_up(ended, RpcError::deadline);
+    for (ServedRequest& request : served_.expire(time)) {
+        const std::uint64_t id = request.id;
+        const std::uint16_t method = request.method;
+        assembler_.drop(FrameType::request, id);
+        abandon(std::move(request));
+        send_error(id, method, {RpcError::deadline, 0});
+    }
+    pump_requests();
+    return std::min(window_.next_due(), served_.next_due());
+}
+
+void Session::on_closed(const CloseCause& cause) {
+    closed_ = true;
+    for (const std::uint64_t handle : window_.clear()) {
+        answer_caller(handle, Unexpected{RpcFailure{RpcError::disconnected, 0}});
+    }
+    for (ServedRequest& request : served_.clear()) abandon(std::move(request));
+    if (handlers_.on_closed) handlers_.on_closed(shared_from_this(), cause);
+}
+
+// --- As the one who asks ---
+
+void Session::request(WantedRequest request, ReplyCallback callback) {
+    asio::post(connection_->executor(), [self = shared_from_this(), request = std::move(request),
+                                         callback = std::move(callback)]() mutable {
+        self->start_request(std::move(request), std::move(callback));
+    });
+}
+
+void Session::cancel(std::uint64_t handle) {
+    asio::post(connection_->executor(), [self = shared_from_this(), handle] {
+        if (const auto ended = self->window_.cancel(handle, now()))
+            self->give_up(*ended, RpcError::cancelled);
+        self->pump_requests();
+    });
+}
+
+void Session::start_request(WantedRequest request, ReplyCallback callback) {
+    const auto refuse = [&callback](RpcError why, std::uint64_t detail) {
+        callback(Unexpected{RpcFailure{why, detail}});
+    };
+    if (closed_) return refuse(RpcError::disconnected, 0);
+    const MethodInfo* info = find_method(request.method);
+    const auto number = static_cast<std::uint16_t>(request.method);
+    if (info == nullptr || info->notice || !info->allows(request.message_class) ||
+        !peer_methods_.contains(number)) {
+        return refuse(RpcError::unknown_method, 0);
+    }
+    const std::size_t bytes = request.body ? request.body->size() : 0;
+    if (bytes > std::min(info->request_max, config_.theirs.limits.message_bytes)) {
+        return refuse(RpcError::too_large, 0);
+    }
+    request.reply_max = info->reply_max;
+    request.deadline = std::min(request.deadline, now() + kRequestDeadlineMax);
+    const std::uint64_t handle = request.handle;
+    if (!window_.add(std::move(request))) return refuse(RpcError::busy, kBusyRetryMs);
+    callbacks_.emplace(handle, std::move(callback));
+    pump_requests();
+    connection_->wake_at(window_.next_due());
+}
+
+void Session::pump_requests() {
+    if (closed_) return;
+    while (auto started = window_.next_start()) {
+        const WantedRequest& request = started->request;
+        OutMessage message;
+        message.type = FrameType::request;
+        message.message_class = request.message_class;
+        message.method = static_cast<std::uint16_t>(request.method);
+        message.id = started->id;
+        message.body = request.body;
+        const std::size_t bytes = request.body ? request.body->size() : 0;
+        message.head = encode(RequestHead{request.deadline - now(), static_cast<std::uint32_t>(bytes)});
+        if (connection_->push(std::move(message)) == Push::queued) continue;
+        window_.complete(started->id);
+        answer_caller(request.handle, Unexpected{RpcFailure{RpcError::busy, kBusyRetryMs}});
+    }
+}
+
+/// The caller stops waiting; the peer is told unless it has not heard of the request.
+void Session::give_up(const RequestWindow::Ended& ended, RpcError why) {
+    if (ended.id) {
+        assembler_.drop(FrameType::response, *ended.id);
+        if (connection_->remove(FrameType::request, ended.message_class, *ended.id) ==
+            Outbox::Removed::before_it_began) {
+            window_.forget(*ended.id);
+        } else {
+            OutMessage cancel;
+            cancel.type = FrameType::cancel;
+            cancel.id = *ended.id;
+            connection_->push(std::move(cancel));
+        }
+    }
+    answer_caller(ended.handle, Unexpected{RpcFailure{why, 0}});
+}
+
+void Session::answer_caller(std::uint64_t handle, Expected<SharedBytes, RpcFailure> result) {
+    auto node = callbacks_.extract(handle);
+    if (!node.empty()) node.mapped()(std::move(result));
+}
+
+// --- As the one who is asked ---
+
+std::optional<RpcFailure> Session::refusal(const Message& message, const MethodInfo* info) {
+    const Time time = now();
+    // Everything costs, also what is refused for other reasons.
+    const bool request_ok = request_rate_.admit(time, 1);
+    const bool bytes_ok = byte_rate_.admit(time, static_cast<double>(message.body->size()));
+    if (!request_ok || !bytes_ok) {
+        const Duration wait = std::max(request_rate_.wait(), byte_rate_.wait());
+        const auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+        return RpcFailure{RpcError::rate_limited, static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 1))};
+    }
+    if (info == nullptr || info->notice || !handlers_.on_request)
+        return RpcFailure{RpcError::unknown_method, 0};
+    if (!info->allows(config_.role)) return RpcFailure{RpcError::unauthorised, 0};
+    if (!info->allows(message.message_class)) return RpcFailure{RpcError::malformed, 0};
+    return std::nullopt;
+}
+
+void Session::serve(Message message) {
+    ServedRequest* request = served_.find(message.id);
+    MONODON_CHECK(request != nullptr);
+    const MethodInfo* info = find_method(message.method);
+    request->method = message.method;
+    if (const auto failure = refusal(message, info)) return reply_failure(message.id, *failure);
+    request->deadline = now() + message.deadline;
+    request->reply_max = info->reply_max;
+    request->memory = std::move(message.memory);
+    request->wanted = std::make_shared<std::atomic<bool>>(true);
+    connection_->wake_at(request->deadline);
+    auto sink = std::make_shared<ReplySink>(weak_from_this(), connection_->executor(), message.id,
+                                            request->wanted, request->deadline);
+    Replier replier(std::move(sink), message.message_class, request->deadline);
+    handlers_.on_request(shared_from_this(), info->method, std::move(message.body), std::move(replier));
+}
+
+void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
+    ServedRequest* request = served_.find(id);
+    if (request == nullptr || request->finished) return;
+    const std::size_t size = bytes ? bytes->size() : 0;
+    request->reply_bytes += size;
+    if (request->reply_bytes > request->reply_max) {
+        log::error(log::Category::rpc, "reply larger than its method allows",
+                   {{"method", std::string(name(static_cast<Method>(request->method)))}});
+        return reply_failure(id, {RpcError::internal, 0});
+    }
+    request->queued += size;
+    request->finished = last;
+    if (last) request->memory = Reservation();
+    byte_rate_.charge(now(), static_cast<double>(size));
+    OutMessage part;
+    part.type = FrameType::response;
+    part.message_class = request->message_class;
+    part.method = request->method;
+    part.id = id;
+    part.body = std::move(bytes);
+    part.compress = config_.compress_bulk && request->message_class == MessageClass::bulk;
+    if (connection_->push_part(std::move(part), last) != Push::queued) {
+        reply_failure(id, {RpcError::busy, kBusyRetryMs});
+    }
+}
+
+void Session::reply_failure(std::uint64_t id, RpcFailure failure) {
+    auto request = served_.take(id);
+    if (!request) return;
+    const std::uint16_t method = request->method;
+    abandon(std::move(*request));
+    send_error(id, method, failure);
+}
+
+void Session::reply_on_room(std::uint64_t id, std::function<void(bool)> callback) {
+    ServedRequest* request = served_.find(id);
+    if (request == nullptr) return callback(false);
+    if (request->queued < kReplyQueued) return callback(true);
+    request->on_room = std::move(callback);
+}
+
+void Session::on_reply_written(std::uint64_t id, std::size_t bytes) {
+    ServedRequest* request = served_.find(id);
+    if (request == nullptr) return;
+    request->queued -= std::min(request->queued, bytes);
+    if (request->finished && request->queued == 0) {
+        // A reply keeps its place in the window until it has been written, so that a peer that does not read
+        // cannot make us hold more than its window of them.
+        if (auto done = served_.take(id)) abandon(std::move(*done));
+    } else if (request->queued < kReplyQueued && request->on_room) {
+        std::exchange(request->on_room, {})(true);
+    }
+}
+
+/// Whoever works on the answer may stop.
+void Session::abandon(ServedRequest request) {
+    connection_->remove(FrameType::response, request.message_class, request.id);
+    if (request.wanted) request.wanted->store(false);
+    if (request.on_room) request.on_room(false);
+}
+
+void Session::send_error(std::uint64_t id, std::uint16_t method, RpcFailure failure) {
+    OutMessage error;
+    error.type = FrameType::error;
+    error.method = method;
+    error.id = id;
+    error.body = std::make_shared<const Bytes>(encode(failure));
+    connection_->push(std::move(error));
+}
+
+}  // namespace monodon::net

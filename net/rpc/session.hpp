@@ -1,0 +1,126 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "net/core/keys.hpp"
+#include "net/rpc/replier.hpp"
+#include "net/rpc/request_window.hpp"
+#include "net/rpc/served_requests.hpp"
+#include "net/transport/connection.hpp"
+#include "net/wire/assembler.hpp"
+#include "net/wire/token_bucket.hpp"
+
+namespace monodon::net {
+
+/// Requests per second and bytes per second that a peer may cost us (network.md 4).
+struct RateLimits {
+    double requests_per_second = 2000;
+    double requests_burst = 2000;
+    double bytes_per_second = 64.0 * 1024 * 1024;
+    double bytes_burst = 32.0 * 1024 * 1024;
+};
+
+/// What we let a peer have open at us, and tell it in the greeting.
+inline constexpr WindowLimits kWindows{64, 16, 4, kMessageBytesMax};
+
+struct SessionConfig {
+    PeerId peer;
+    /// What the peer is to us.
+    Role role = Role::member;
+    bool dialler = false;
+    /// Names the session within the process.
+    std::uint32_t serial = 0;
+    Hello theirs;
+    RateLimits rates;
+    ConnectionLimits connection;
+    Impairment impairment;
+    bool compress_bulk = false;
+    /// Of this session; above it that of all.
+    std::shared_ptr<MemoryBudget> budget;
+};
+
+class Session;
+
+/// Called on the session's strand.
+struct SessionHandlers {
+    std::function<void(const std::shared_ptr<Session>&, Method, SharedBytes)> on_notice;
+    std::function<void(const std::shared_ptr<Session>&, Method, SharedBytes, Replier)> on_request;
+    std::function<void(const std::shared_ptr<Session>&, const CloseCause&)> on_closed;
+};
+
+/// Notices, requests and replies on one connection. Its tables live on the connection's strand; what other
+/// threads call is posted there, except notices, which go straight into the outbox.
+class Session : public ConnectionHandler, public std::enable_shared_from_this<Session> {
+ public:
+    Session(std::shared_ptr<Link> link, SessionConfig config, SessionHandlers handlers);
+
+    /// On the strand, once, when the greeting is over. Until it ends the session keeps itself alive.
+    void run();
+
+    // Thread-safe:
+    bool send(MessageClass message_class, Method method, SharedBytes payload);
+    /// `handle` is the caller's, unique within the session.
+    void request(WantedRequest request, ReplyCallback callback);
+    void cancel(std::uint64_t handle);
+    void close(CloseCause cause) { connection_->close(std::move(cause)); }
+    void abort(CloseCause cause) { connection_->abort(std::move(cause)); }
+    [[nodiscard]] std::size_t queued_bytes(MessageClass message_class) const {
+        return connection_->queued_bytes(message_class);
+    }
+    [[nodiscard]] ConnectionCounters counters() const { return connection_->counters(); }
+    [[nodiscard]] const SessionConfig& config() const { return config_; }
+    [[nodiscard]] const std::string& address() const { return connection_->link().address; }
+    [[nodiscard]] asio::any_io_executor executor() const { return connection_->executor(); }
+    [[nodiscard]] Time since() const { return since_; }
+
+ private:
+    friend class ReplySink;
+
+    // ConnectionHandler, on the strand:
+    std::optional<std::string> on_frame(const Frame& frame) override;
+    void on_reply_written(std::uint64_t id, std::size_t bytes) override;
+    Time on_time(Time now) override;
+    void on_closed(const CloseCause& cause) override;
+
+    std::optional<std::string> on_notice(const Frame& frame);
+    std::optional<std::string> on_request(const Frame& frame);
+    std::optional<std::string> on_response(const Frame& frame);
+    std::optional<std::string> on_error(const Frame& frame);
+    void on_cancel(std::uint64_t id);
+
+    // As the one who asks:
+    void start_request(WantedRequest request, ReplyCallback callback);
+    void pump_requests();
+    void give_up(const RequestWindow::Ended& ended, RpcError why);
+    void answer_caller(std::uint64_t handle, Expected<SharedBytes, RpcFailure> result);
+
+    // As the one who is asked:
+    void serve(Message message);
+    [[nodiscard]] std::optional<RpcFailure> refusal(const Message& message, const MethodInfo* info);
+    void reply_part(std::uint64_t id, SharedBytes bytes, bool last);
+    void reply_failure(std::uint64_t id, RpcFailure failure);
+    void reply_on_room(std::uint64_t id, std::function<void(bool)> callback);
+    void abandon(ServedRequest request);
+    void send_error(std::uint64_t id, std::uint16_t method, RpcFailure failure);
+
+    const SessionConfig config_;
+    const SessionHandlers handlers_;
+    const std::shared_ptr<Connection> connection_;
+    const Time since_;
+    std::set<std::uint16_t> peer_methods_;
+
+    MessageAssembler assembler_;
+    RequestWindow window_;
+    ServedRequests served_;
+    std::unordered_map<std::uint64_t, ReplyCallback> callbacks_;
+    TokenBucket request_rate_;
+    TokenBucket byte_rate_;
+    std::uint64_t last_notice_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace monodon::net
