@@ -76,7 +76,8 @@ RULES = (
          "a parameter by value: a reference does not live as long as the coroutine"),
     Rule("assert", (), r"(?<![\w.])assert\s*\(|<cassert>|<assert\.h>", "MONODON_CHECK: it is always on"),
     Rule("raw-memory", (),
-         r"(?<!=)\s\bdelete\b(?=\s*(\[\s*\])?\s*[\w(*])|(?<!>\()\bnew\s+[\w:]+\s*[\w:<({\[;,)]",
+         r"(?<!=)\s\bdelete\b(?=\s*(\[\s*\])?\s*[\w(*])"
+         r"|^(?![^\n]*_ptr<[^\n;]*[({]\s*new\b)[^\n]*\bnew\s+[\w:]+\s*[\w:<({\[;,)]",
          "std::make_unique or a container"),
     Rule("unsynced", (), r"\bMDB_(NOSYNC|NOMETASYNC|MAPASYNC|WRITEMAP)\b",
          "a kind of environment of storage/lmdb/: what binds us is durable first",
@@ -94,7 +95,7 @@ RULES = (
          suffixes=(".hpp",)),
     # Tests.
     Rule("sleep", ("tests/",), r"\bsleep_(for|until)\b|\b(u|nano)?sleep\s*\(",
-         "a wait for the condition, with a generous deadline"),
+         "tests/eventually.hpp, or a wait for what notifies", except_in=("tests/eventually.hpp",)),
     Rule("hollow-test", ("tests/",), r"\b(CHECK|REQUIRE)\s*\(\s*(true|1)\s*\)|\bSUCCEED\s*\(",
          "a check that can fail"),
     Rule("hidden-test", ("tests/",), r"TEST_CASE\s*\([^)]*\[[.!]", "a test that runs", part="text"),

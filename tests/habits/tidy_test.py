@@ -36,6 +36,7 @@ BAD = {
     "raw-memory": [
         ("node/a.cpp", "auto* p = new Node(1);\n"),
         ("node/a.cpp", "auto* p = new int[3];\n"),
+        ("node/a.cpp", "store.reset(new Store(path));\n"),
         ("node/a.cpp", "    delete p;\n"),
         ("node/a.cpp", "    delete[] p;\n"),
     ],
@@ -82,6 +83,7 @@ GOOD = [
     ("net/a.cpp", "int million = 1'000'000; // it's\nchar c = '\"'; char d = '\\'';\n"),
     ("net/a.cpp", 'auto url = "http://x/y"; auto raw = R"(assert( " )"; int y;\n'),
     ("net/a.cpp", "auto store = std::unique_ptr<Store>(new Store(path));  // its constructor is private\n"),
+    ("net/a.cpp", "std::unique_ptr<Store> store(new Store(path));\n"),
     ("net/core/log.cpp", "#include <spdlog/spdlog.h>\n"),
     ("storage/lmdb/a.cpp", "#include <lmdb.h>\nint flags = MDB_NOSYNC;\n"),
     ("tests/a.cpp", 'TEST_CASE("a rule holds", "[dag]") { CHECK(x == true); }\n'),
