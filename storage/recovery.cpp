@@ -68,7 +68,7 @@ class Loader {
         for (; row && *row; row = cursor->previous()) {
             auto commit = CommitTable::read(committee_, **row);
             if (!commit) return lost_history(commit.error().text);
-            if ((*commit)->index != expected || (*commit)->digest != digest) break;
+            if ((*commit)->index != expected || (*commit)->digest != digest) return broken_chain(expected);
             if (!needed(**commit)) {
                 std::ranges::reverse(commits);
                 return {};
@@ -78,12 +78,14 @@ class Loader {
             digest = (*commit)->previous;
         }
         if (!row) return Unexpected{row.error()};
-        if (expected != dag::CommitIndex{} || digest != Digest{}) {
-            return lost_history(fmt::format("commit {} is missing or does not continue the chain of commits",
-                                            expected.value()));
-        }
+        if (expected != dag::CommitIndex{} || digest != Digest{}) return broken_chain(expected);
         std::ranges::reverse(commits);
         return {};
+    }
+
+    static Unexpected<Failure> broken_chain(dag::CommitIndex expected) {
+        return lost_history(
+            fmt::format("commit {} is missing or does not continue the chain of commits", expected.value()));
     }
 
     [[nodiscard]] bool needed(const dag::Commit& commit) const {

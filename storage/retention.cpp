@@ -56,13 +56,14 @@ Floors choose_floors(const StoreReader& reader, const BatchStore& batches, const
     // What is not executed yet, and what the graph holds, is needed here.
     floor = std::min({floor, floor_under(reader, applied, options.window), progress.graph_floor});
 
-    // Recovery needs every commit within LIFE rounds of the newest, and the events of the reputation.
+    // Recovery needs every commit within LIFE rounds of the newest, the events of the reputation, and one
+    // commit more, by which it sees that these are all.
     const dag::Round expired = below(below(progress.last_anchor, options.life), 1);
     const dag::CommitIndex unneeded =
         std::min(minus(applied, 1), minus(progress.last_commit, options.history_events));
     Floors floors;
     floors.consensus.certificates = floor;
-    floors.consensus.commits = last_commit_at(reader, unneeded, std::min(floor, expired));
+    floors.consensus.commits = minus(last_commit_at(reader, unneeded, std::min(floor, expired)), 1);
     floors.batches = floor;
     return floors;
 }

@@ -30,7 +30,7 @@ struct EnvironmentOptions {
     /// reserve() extends the file by multiples of this.
     std::size_t preallocate = std::size_t{16} << 20;
     unsigned tables = 12;
-    FaultHook faults;
+    FaultHook faults = {};
 };
 
 struct EnvironmentStats {

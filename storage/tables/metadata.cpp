@@ -37,8 +37,9 @@ Result<void> MetadataTable::put(lmdb::WriteTransaction& transaction, const Ident
 Result<Progress> MetadataTable::progress(const lmdb::Transaction& transaction) const {
     auto row = get_record(transaction, table_, as_bytes(kProgress));
     if (!row) return Unexpected{row.error()};
+    // It is written with the identity, before anything else.
+    if (!*row) return damaged_row("metadata", as_bytes(kProgress));
     Progress progress;
-    if (!*row) return progress;
     CanonicalReader reader(**row);
     progress.highest_round = dag::Round{reader.u64()};
     progress.graph_floor = dag::Round{reader.u64()};

@@ -1,0 +1,81 @@
+#include "storage/home.hpp"
+
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/storage/support.hpp"
+
+using namespace monodon;
+using namespace monodon::storage;
+using namespace monodon::storage::test;
+
+namespace fs = std::filesystem;
+
+TEST_CASE("a home is private, and in use by one process at a time") {
+    const TemporaryDirectory directory;
+    const fs::path path = directory.path() / "home";
+    REQUIRE(Home::create(path));
+    CHECK((fs::status(path).permissions() & fs::perms::mask) == fs::perms::owner_all);
+    {
+        const auto home = Home::open(path);
+        REQUIRE(home);
+        const auto again = Home::open(path);
+        REQUIRE_FALSE(again);
+        CHECK(again.error().exit_code == 73);
+        CHECK(again.error().text == "home in use by pid " + std::to_string(::getpid()));
+
+        const pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            const auto theirs = Home::open(path);
+            ::_exit(theirs ? 0 : theirs.error().exit_code);
+        }
+        int status = 0;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        CHECK(WEXITSTATUS(status) == 73);
+    }
+    CHECK(Home::open(path));
+}
+
+TEST_CASE("a home that others can enter, that is no directory or is not there, is refused") {
+    const TemporaryDirectory directory;
+    const fs::path path = directory.path() / "home";
+    const auto refusal = [&] {
+        const auto home = Home::open(path);
+        REQUIRE_FALSE(home);
+        CHECK(home.error().exit_code == 78);
+        return home.error().text;
+    };
+    CHECK_THAT(refusal(), Catch::Contains("No such file"));
+    REQUIRE(Home::create(path));
+    fs::permissions(path, fs::perms::group_read, fs::perm_options::add);
+    CHECK_THAT(refusal(), Catch::Contains("chmod 700"));
+    fs::remove_all(path);
+    const int file = ::creat(path.c_str(), 0600);
+    REQUIRE(file >= 0);
+    ::close(file);
+    CHECK_THAT(refusal(), Catch::Contains("not a directory"));
+}
+
+TEST_CASE("a home is fresh until its store was made, and making it again does not make it fresh") {
+    const TemporaryDirectory directory;
+    const fs::path path = directory.path() / "home";
+    REQUIRE(Home::create(path));
+    {
+        auto home = Home::open(path);
+        REQUIRE(home);
+        CHECK(home->fresh());
+        REQUIRE(home->clear_fresh());
+        CHECK_FALSE(home->fresh());
+        REQUIRE(home->clear_fresh());
+    }
+    REQUIRE(Home::create(path));
+    CHECK_FALSE(Home::open(path)->fresh());
+}
+
+TEST_CASE("local file systems are not taken for network ones") {
+    CHECK(network_file_system(fs::temp_directory_path()).empty());
+    CHECK(network_file_system("/no/such/path").empty());
+}
