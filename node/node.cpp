@@ -188,6 +188,10 @@ Expected<void, StartFailure> Node::Impl::compose() {
 
 Expected<void, StartFailure> Node::Impl::listen() {
     const Settings& settings = options_.config.settings();
+    // Before anybody can speak to us: the engine hears first that it has started.
+    executor_->start();
+    engine_->start();
+    worker_->start();
     const auto port = network_->start();
     if (!port) return failed(kExitConfiguration, "net.listen: " + port.error());
     const auto configured = parse_host_port(settings.net.listen);
@@ -222,9 +226,6 @@ Expected<void, StartFailure> Node::Impl::listen() {
     }
     admin_socket_ = socket->string();
 
-    executor_->start();
-    engine_->start();
-    worker_->start();
     housekeeping_ = std::make_unique<asio::steady_timer>(compute_->get_executor());
     keep_house();
     schedule_housekeeping();
