@@ -8,7 +8,7 @@ namespace monodon::net {
 
 std::optional<std::string> ServedRequests::begin(std::uint64_t id, MessageClass message_class, Time now) {
     if ((id % 2 == 1) != peer_is_odd_) return "request id of the other side";
-    if (id <= last_id_) return "request ids do not rise";
+    if (requests_.contains(id) || begun(id, message_class)) return "request ids do not rise";
     const auto open =
         static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const auto& entry) {
             return entry.second.message_class == message_class;
@@ -17,7 +17,7 @@ std::optional<std::string> ServedRequests::begin(std::uint64_t id, MessageClass 
                          (message_class == MessageClass::interactive && open >= limits_.interactive) ||
                          (message_class == MessageClass::bulk && open >= limits_.bulk);
     if (overrun) return "more requests open than the window allows";
-    last_id_ = id;
+    last_id_.at(static_cast<std::size_t>(message_class)) = id;
     ServedRequest& request = requests_[id];
     request.id = id;
     request.message_class = message_class;

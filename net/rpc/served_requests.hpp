@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -42,9 +43,9 @@ class ServedRequests {
 
     /// The first chunk of a request. Which rule the peer broke, if any: the connection then ends.
     [[nodiscard]] std::optional<std::string> begin(std::uint64_t id, MessageClass message_class, Time now);
-    /// A request with this id has begun, whatever became of it.
-    [[nodiscard]] bool begun(std::uint64_t id) const {
-        return (id % 2 == 1) == peer_is_odd_ && id <= last_id_;
+    /// A request of this class with this id has begun, whatever became of it.
+    [[nodiscard]] bool begun(std::uint64_t id, MessageClass message_class) const {
+        return (id % 2 == 1) == peer_is_odd_ && id <= last_id_.at(static_cast<std::size_t>(message_class));
     }
     [[nodiscard]] ServedRequest* find(std::uint64_t id);
     /// Takes it out; nothing if it is not there.
@@ -58,7 +59,8 @@ class ServedRequests {
  private:
     bool peer_is_odd_;
     WindowLimits limits_;
-    std::uint64_t last_id_ = 0;
+    /// Ids rise within a class only: each class has a queue of its own, and a more urgent one overtakes.
+    std::array<std::uint64_t, kMessageClasses> last_id_{};
     std::map<std::uint64_t, ServedRequest> requests_;
 };
 

@@ -99,7 +99,7 @@ std::optional<std::string> Session::on_request(const Frame& frame) {
     if (header.chunk == 0) {
         if (auto wrong = served_.begin(header.request_id, header.message_class, now())) return wrong;
         connection_->wake_at(served_.next_due());
-    } else if (served_.begun(header.request_id) && served_.find(header.request_id) == nullptr) {
+    } else if (served_.begun(header.request_id, header.message_class) && served_.find(header.request_id) == nullptr) {
         // The rest of a request that was past its deadline before it was whole.
         return std::nullopt;
     }
