@@ -75,10 +75,12 @@ void Mempool::recover(const dag::PayloadEntry& entry, const dag::BatchView& view
 }
 
 bool Mempool::has_room(const PreparedSubmission& prepared, bool waits) {
-    // One transaction alone always fits.
+    // One submission alone always fits: a transaction is never too large for an idle node.
     const bool bytes =
         accepted_bytes_ == 0 || accepted_bytes_ + prepared.charge <= config_.accepted_bytes_max;
-    return bytes && (!waits || book_.may_wait()) && book_.make_room(prepared.valid(), prepared.valid());
+    // Any two batches that follow one another hold more than one is meant to.
+    const std::size_t batches = std::min(prepared.valid(), 2 + 2 * prepared.charge / config_.batch_bytes);
+    return bytes && (!waits || book_.may_wait()) && book_.make_room(prepared.valid(), batches);
 }
 
 void Mempool::admit(const PreparedSubmission& prepared) {

@@ -1,0 +1,693 @@
+#include "node/worker.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <catch2/catch.hpp>
+
+#include "node/kv_store.hpp"
+#include "tests/node/chain.hpp"
+
+using namespace monodon;
+using namespace monodon::node;
+using namespace monodon::node::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Checker final : public Application {
+ public:
+    dag::CommitIndex next_index() override { return dag::CommitIndex{1}; }
+    Verdict check(TransactionView transaction) const override {
+        return is_kv(transaction.bytes) && !parse_kv(transaction.bytes) ? Verdict::malformed : Verdict::ok;
+    }
+    Expected<Applied, ApplyFailure> apply(std::span<const dag::CommitPtr>, const BatchReader&) override {
+        return Applied{};
+    }
+};
+
+/// The worker of member 0 of a committee, in one thread that runs while the test waits. The rest of the node
+/// records.
+struct Fixture {
+    struct Ack {
+        std::uint16_t to = 0;
+        std::vector<Digest> batches;
+    };
+    struct Stored {
+        dag::PayloadEntry entry;
+        SharedBytes bytes;
+        storage::Standing standing = storage::Standing::offered;
+    };
+
+    explicit Fixture(const std::vector<dag::Stake>& stakes = {1, 1, 1, 1})
+        : committee(committee_of(stakes)) {}
+    ~Fixture() {
+        worker.reset();
+        context.restart();
+        context.poll();
+    }
+
+    boost::asio::io_context context;
+    dag::Committee committee;
+    Checker application;
+    WorkerConfig config;
+    std::unique_ptr<Worker> worker;
+
+    std::vector<SharedBytes> broadcast;
+    std::vector<Ack> acks;
+    std::vector<Stored> writes;
+    std::map<Digest, SharedBytes> store;
+    /// The store takes nothing.
+    std::optional<storage::PutError> refuse;
+    /// Durable callbacks that wait until the test calls them.
+    bool hold_writes = false;
+    std::vector<std::function<void()>> held;
+    std::vector<dag::PayloadEntry> ready;
+    std::vector<dag::PayloadEntry> told_stored;
+    std::vector<std::string> faults;
+    std::size_t queued = 0;
+    dag::Round round{7};
+    std::vector<StageReport> reports;
+
+    void start(std::vector<dag::PayloadEntry> recovered = {}) {
+        worker = std::make_unique<Worker>(context.get_executor(), config, committee, member(0), application,
+                                          ports(), std::move(recovered));
+        worker->start();
+    }
+    void start_connected() {
+        start();
+        for (std::uint16_t peer = 1; peer < committee.size(); ++peer) worker->on_peer(member(peer), true);
+        settle();
+    }
+
+    WorkerPorts ports() {
+        WorkerPorts ports;
+        ports.send_batch = [this](const dag::AuthorSet& to, const SharedBytes& bytes) {
+            broadcast.push_back(bytes);
+            return to;
+        };
+        ports.send_ack = [this](dag::ValidatorIndex to, const std::vector<Digest>& batches) {
+            acks.push_back({to.value(), batches});
+        };
+        ports.queued_bytes = [this](dag::ValidatorIndex) { return queued; };
+        ports.store = [this](const dag::PayloadEntry& entry, SharedBytes bytes, storage::Standing standing,
+                             std::function<void()> durable) -> Expected<void, storage::PutError> {
+            if (refuse) return Unexpected{*refuse};
+            writes.push_back({entry, bytes, standing});
+            store[entry.batch] = std::move(bytes);
+            if (hold_writes) {
+                held.push_back(std::move(durable));
+            } else {
+                boost::asio::post(context, std::move(durable));
+            }
+            return {};
+        };
+        ports.load = [this](const dag::PayloadEntry& entry) {
+            const auto found = store.find(entry.batch);
+            return found == store.end() ? nullptr : found->second;
+        };
+        ports.payload_ready = [this](const dag::PayloadEntry& entry) { ready.push_back(entry); };
+        ports.batch_stored = [this](const dag::PayloadEntry& entry) { told_stored.push_back(entry); };
+        ports.round = [this] { return round; };
+        ports.now = [] { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); };
+        ports.post_crypto = [this](std::function<void()> work) {
+            boost::asio::post(context, std::move(work));
+        };
+        ports.fault = [this](dag::ValidatorIndex, std::string_view why) { faults.emplace_back(why); };
+        return ports;
+    }
+
+    /// Runs the worker until it comes true; false after a generous deadline.
+    template <class Predicate>
+    [[nodiscard]] bool until(Predicate predicate) {
+        const auto deadline = std::chrono::steady_clock::now() + 20s;
+        while (!predicate()) {
+            if (std::chrono::steady_clock::now() > deadline) return false;
+            context.restart();
+            context.run_one_for(10ms);
+        }
+        return true;
+    }
+    /// Runs all that is ready to run.
+    void settle() {
+        context.restart();
+        context.poll();
+    }
+
+    std::uint64_t submit(const std::vector<Bytes>& transactions, Stage want = Stage::accepted,
+                         Duration timeout = 20s) {
+        Submission submission;
+        for (const Bytes& bytes : transactions) submission.transactions.push_back(Slice::whole(share(bytes)));
+        submission.want = want;
+        submission.timeout = timeout;
+        submission.report = [this](const StageReport& report) { reports.push_back(report); };
+        const std::uint64_t number = worker->submit(std::move(submission));
+        settle();
+        return number;
+    }
+    void acknowledge(const dag::PayloadEntry& entry, std::vector<std::uint16_t> from = {1, 2}) {
+        for (const std::uint16_t peer : from) worker->on_ack(member(peer), {entry.batch});
+        settle();
+    }
+    dag::CommitPtr commit(const std::vector<dag::PayloadEntry>& payload, std::uint64_t index = 1) {
+        auto made = std::make_shared<dag::Commit>();
+        made->index = dag::CommitIndex{index};
+        made->anchor.round = dag::Round{2 * index};
+        made->payload = payload;
+        for (const dag::PayloadEntry& entry : payload) made->transactions += entry.transactions;
+        worker->on_committed(made);
+        settle();
+        return made;
+    }
+    void execute(const dag::PayloadEntry& entry, std::vector<Outcome> outcomes = {},
+                 std::uint64_t index = 1) {
+        AppliedBatch applied;
+        applied.batch = entry.batch;
+        applied.commit = dag::CommitIndex{index};
+        applied.outcomes = std::move(outcomes);
+        worker->on_executed({applied});
+        settle();
+    }
+    [[nodiscard]] std::vector<std::string> transactions_of(const SharedBytes& batch) const {
+        std::vector<std::string> all;
+        const auto view = dag::parse_batch(committee, *batch);
+        REQUIRE(view);
+        view->for_each([&](ByteView bytes) { all.emplace_back(as_text(bytes)); });
+        return all;
+    }
+    [[nodiscard]] std::optional<Receipt> find(const Bytes& transaction) const {
+        return worker->find(sha256(transaction));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a transaction goes from acceptance to execution, and its submitter hears of each stage") {
+    Fixture fixture;
+    fixture.start_connected();
+    const Bytes transaction = put("k", "v");
+    fixture.submit({transaction}, Stage::executed);
+    REQUIRE(fixture.reports.size() == 1);
+    CHECK(fixture.reports[0].stage == Stage::accepted);
+    CHECK(fixture.reports[0].accepted == 1);
+    CHECK(!fixture.reports[0].last);
+
+    // With nothing in flight it is sealed, sent and written at once.
+    REQUIRE(fixture.broadcast.size() == 1);
+    REQUIRE(fixture.writes.size() == 1);
+    const dag::PayloadEntry entry = fixture.writes[0].entry;
+    CHECK(entry.author == member(0));
+    CHECK(entry.sealed_round == dag::Round{7});
+    CHECK(fixture.writes[0].standing == storage::Standing::named);
+    CHECK(fixture.told_stored == std::vector{entry});
+    CHECK(fixture.ready.empty());
+    CHECK(fixture.find(transaction)->stage == Stage::accepted);
+
+    fixture.acknowledge(entry);
+    CHECK(fixture.ready == std::vector{entry});
+    CHECK(fixture.find(transaction)->stage == Stage::durable);
+    fixture.worker->on_certified({entry});
+    dag::PayloadEntry other = entry;
+    other.batch = sha256({});
+    other.author = member(3);
+    other.transactions = 10;
+    fixture.commit({other, entry}, 5);
+    const Receipt receipt = *fixture.find(transaction);
+    CHECK(receipt.stage == Stage::committed);
+    CHECK(receipt.position == 10);
+    CHECK(receipt.round == dag::Round{10});
+    fixture.execute(entry, {Outcome::ok}, 5);
+    CHECK(fixture.find(transaction)->outcome == Outcome::ok);
+    REQUIRE(fixture.reports.size() == 5);
+    for (std::size_t at = 0; at < 5; ++at) CHECK(fixture.reports[at].stage == static_cast<Stage>(at));
+    CHECK(fixture.reports[4].last);
+    CHECK(fixture.reports[4].commit == dag::CommitIndex{5});
+
+    const WorkerStatus status = fixture.worker->status();
+    CHECK(status.accepted_bytes == 0);
+    CHECK(status.unexecuted_transactions == 0);
+    CHECK(status.own_batches == 0);
+    CHECK(status.transactions_accepted == 1);
+    CHECK(status.transactions_committed == 11);
+    CHECK(status.latency[static_cast<std::size_t>(Stage::committed)].count == 1);
+}
+
+TEST_CASE("what cannot be a transaction is refused by position, the rest is accepted") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.submit({opaque("good"), Bytes(dag::kTransactionBytesMax + 1), opaque("mkv1 bad"), Bytes{},
+                    Bytes(dag::kTransactionBytesMax)});
+    REQUIRE(fixture.until([&] { return fixture.reports.size() == 1; }));
+    const StageReport& report = fixture.reports[0];
+    CHECK(report.accepted == 2);
+    REQUIRE(report.refused.size() == 3);
+    CHECK(report.refused[0].position == 1);
+    CHECK(report.refused[0].why == Refusal::too_large);
+    CHECK(report.refused[1].position == 2);
+    CHECK(report.refused[1].why == Refusal::malformed);
+    CHECK(report.refused[2].position == 3);
+    CHECK(report.refused[2].why == Refusal::malformed);
+    CHECK(report.last);
+    CHECK(fixture.worker->status().transactions_refused[1] == 1);
+    CHECK(fixture.worker->status().transactions_refused[4] == 2);
+}
+
+TEST_CASE("a submission of which nothing is accepted ends at once, whatever it wants") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.submit({opaque("mkv1 bad")}, Stage::executed);
+    REQUIRE(fixture.reports.size() == 1);
+    CHECK(fixture.reports[0].last);
+    CHECK(fixture.reports[0].kind == StageReport::Kind::reached);
+}
+
+TEST_CASE("a transaction given again is not ordered again, and who gave it waits for the first") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.submit({opaque("once")});
+    fixture.submit({opaque("once"), opaque("more"), opaque("more")}, Stage::durable);
+    REQUIRE(fixture.reports.size() == 2);
+    CHECK(fixture.reports[1].accepted == 1);
+    REQUIRE(fixture.reports[1].refused.size() == 2);
+    CHECK(fixture.reports[1].refused[0].position == 0);
+    CHECK(fixture.reports[1].refused[0].why == Refusal::duplicate);
+    CHECK(fixture.reports[1].refused[1].position == 2);
+    REQUIRE(fixture.until([&] { return fixture.writes.size() == 2; }));
+    CHECK(fixture.transactions_of(fixture.writes[1].bytes) == std::vector<std::string>{"more"});
+    fixture.acknowledge(fixture.writes[1].entry);
+    CHECK(fixture.reports.size() == 2);
+    fixture.acknowledge(fixture.writes[0].entry);
+    REQUIRE(fixture.reports.size() == 3);
+    CHECK(fixture.reports[2].stage == Stage::durable);
+
+    // Also long after, when all is over.
+    fixture.execute(fixture.writes[0].entry);
+    fixture.submit({opaque("once")}, Stage::executed);
+    CHECK(fixture.reports.back().stage == Stage::executed);
+    CHECK(fixture.reports.back().last);
+}
+
+TEST_CASE("while a batch is in flight transactions gather, until the delay or the size of a batch") {
+    Fixture fixture;
+    fixture.config.batch_bytes = 4000;
+    fixture.config.batch_delay = 3h;
+    fixture.start_connected();
+    fixture.submit({opaque("first")});
+    REQUIRE(fixture.broadcast.size() == 1);
+    fixture.submit({opaque("second")});
+    fixture.submit({opaque("third")});
+    CHECK(fixture.broadcast.size() == 1);
+    CHECK(fixture.worker->status().unsealed_bytes > 0);
+    SECTION("the first is acknowledged: nothing is in flight any more") {
+        fixture.acknowledge(fixture.writes[0].entry);
+        REQUIRE(fixture.broadcast.size() == 2);
+        CHECK(fixture.transactions_of(fixture.broadcast[1]) == std::vector<std::string>{"second", "third"});
+    }
+    SECTION("a batch is full") {
+        fixture.submit({Bytes(3000, Byte{1}), Bytes(3000, Byte{2}), Bytes(3000, Byte{3})});
+        REQUIRE(fixture.broadcast.size() == 3);
+        CHECK(fixture.transactions_of(fixture.broadcast[1]).size() == 3);
+        CHECK(fixture.transactions_of(fixture.broadcast[2]).size() == 1);
+    }
+}
+
+TEST_CASE("a batch in the making leaves after the delay") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.submit({opaque("first")});
+    fixture.submit({opaque("second")});
+    CHECK(fixture.until([&] { return fixture.broadcast.size() == 2; }));
+}
+
+TEST_CASE("a transaction larger than a batch has one of its own") {
+    Fixture fixture;
+    fixture.config.batch_bytes = 1000;
+    fixture.start_connected();
+    fixture.submit({opaque("small"), Bytes(5000, Byte{1}), opaque("other")});
+    REQUIRE(fixture.until([&] { return fixture.broadcast.size() == 3; }));
+    CHECK(fixture.broadcast[1]->size() > 5000);
+}
+
+TEST_CASE("sequence numbers rise, and begin above those of an earlier life") {
+    Fixture fixture;
+    const auto earlier = seal(fixture.committee, member(0), {opaque("earlier")});
+    fixture.store[earlier.entry.batch] = earlier.bytes;
+    fixture.start({earlier.entry});
+    for (std::uint16_t peer = 1; peer < 4; ++peer) fixture.worker->on_peer(member(peer), true);
+    fixture.submit({opaque("a")});
+    REQUIRE(fixture.until([&] { return fixture.writes.size() == 1; }));
+    fixture.submit({opaque("b")});
+    REQUIRE(fixture.until([&] { return fixture.writes.size() == 2; }));
+    const auto sequence = [&](const SharedBytes& bytes) {
+        return dag::parse_batch(fixture.committee, *bytes)->head.sequence;
+    };
+    CHECK(sequence(fixture.writes[0].bytes) > sequence(earlier.bytes));
+    CHECK(sequence(fixture.writes[1].bytes) == sequence(fixture.writes[0].bytes) + 1);
+}
+
+TEST_CASE("beyond the limit on accepted bytes clients come back later, until execution makes room") {
+    Fixture fixture;
+    fixture.config.accepted_bytes_max = 10000;
+    fixture.start_connected();
+    fixture.submit({Bytes(6000, Byte{1})});
+    fixture.submit({Bytes(5000, Byte{2}), opaque("small")}, Stage::durable);
+    REQUIRE(fixture.reports.size() == 2);
+    CHECK(fixture.reports[1].kind == StageReport::Kind::busy);
+    CHECK(fixture.reports[1].last);
+    CHECK(fixture.reports[1].retry_after > Duration{0});
+    CHECK(!fixture.find(opaque("small")));
+    CHECK(fixture.worker->status().transactions_refused[3] == 2);
+    const dag::PayloadEntry entry = fixture.writes[0].entry;
+    fixture.acknowledge(entry);
+    fixture.commit({entry});
+    fixture.submit({Bytes(5000, Byte{2})});
+    CHECK(fixture.reports[2].kind == StageReport::Kind::busy);
+    fixture.execute(entry);
+    fixture.submit({Bytes(5000, Byte{2})});
+    CHECK(fixture.reports[3].accepted == 1);
+}
+
+TEST_CASE("tiny transactions are bounded by number") {
+    Fixture fixture;
+    fixture.config.duplicate_window = 2000;
+    fixture.start_connected();
+    std::vector<Bytes> many;
+    for (int at = 0; at < 1500; ++at) many.push_back(opaque(std::to_string(at)));
+    fixture.submit(many);
+    REQUIRE(fixture.until([&] { return fixture.reports.size() == 1; }));
+    CHECK(fixture.reports[0].accepted == 1500);
+    for (Bytes& each : many) each.push_back('x');
+    fixture.submit(many);
+    REQUIRE(fixture.until([&] { return fixture.reports.size() == 2; }));
+    CHECK(fixture.reports[1].kind == StageReport::Kind::busy);
+}
+
+TEST_CASE("waiters are bounded; who does not wait is served all the same") {
+    Fixture fixture;
+    fixture.config.waiters_max = 1;
+    fixture.start_connected();
+    fixture.submit({opaque("a")}, Stage::executed);
+    const auto second = fixture.submit({opaque("b")}, Stage::executed);
+    CHECK(fixture.reports.back().kind == StageReport::Kind::busy);
+    fixture.submit({opaque("c")}, Stage::accepted);
+    CHECK(fixture.reports.back().accepted == 1);
+    CHECK(fixture.worker->status().waiters == 1);
+    fixture.worker->forget(second - 1);
+    fixture.settle();
+    CHECK(fixture.worker->status().waiters == 0);
+    fixture.submit({opaque("d")}, Stage::executed);
+    CHECK(fixture.reports.back().accepted == 1);
+}
+
+TEST_CASE("a wait that takes too long ends, its transaction does not") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.submit({opaque("slow")}, Stage::executed, 1ms);
+    REQUIRE(fixture.until([&] { return fixture.reports.size() == 2; }));
+    CHECK(fixture.reports[1].kind == StageReport::Kind::timed_out);
+    CHECK(fixture.find(opaque("slow")));
+    fixture.acknowledge(fixture.writes[0].entry);
+    CHECK(fixture.ready.size() == 1);
+}
+
+TEST_CASE("without a quorum with room nothing is sealed, and all of it is when there is room again") {
+    Fixture fixture;
+    fixture.config.batch_bytes = 3000;
+    fixture.start();
+    fixture.worker->on_peer(member(1), true);
+    fixture.submit({Bytes(2000, Byte{1}), Bytes(2000, Byte{2})}, Stage::durable);
+    CHECK(fixture.broadcast.empty());
+    CHECK(fixture.worker->status().held_back);
+    fixture.worker->on_peer(member(2), true);
+    fixture.settle();
+    CHECK(fixture.broadcast.size() >= 1);
+    REQUIRE(fixture.until([&] { return fixture.broadcast.size() == 2; }));
+    CHECK(!fixture.worker->status().held_back);
+    // Room in the queues is looked at again without any event.
+    fixture.queued = fixture.config.peer_queue_max;
+    for (const auto& write : fixture.writes) fixture.acknowledge(write.entry);
+    fixture.submit({opaque("later")});
+    CHECK(fixture.worker->status().held_back);
+    fixture.queued = 0;
+    CHECK(fixture.until([&] { return fixture.broadcast.size() == 3; }));
+}
+
+TEST_CASE("durable needs our own sync as well as the quorum's") {
+    Fixture fixture;
+    fixture.hold_writes = true;
+    fixture.start_connected();
+    fixture.submit({opaque("a")}, Stage::durable);
+    REQUIRE(fixture.writes.size() == 1);
+    fixture.acknowledge(fixture.writes[0].entry, {1, 2, 3});
+    CHECK(fixture.ready.empty());
+    CHECK(fixture.reports.size() == 1);
+    fixture.held[0]();
+    REQUIRE(fixture.until([&] { return fixture.reports.size() == 2; }));
+    CHECK(fixture.reports[1].stage == Stage::durable);
+    CHECK(fixture.ready.size() == 1);
+}
+
+TEST_CASE("where the store does not sync, nothing is called durable before it is certified") {
+    Fixture fixture;
+    fixture.config.durable_offered = false;
+    fixture.start_connected();
+    fixture.submit({opaque("a")}, Stage::certified);
+    const dag::PayloadEntry entry = fixture.writes.at(0).entry;
+    fixture.acknowledge(entry);
+    CHECK(fixture.ready.size() == 1);
+    CHECK(fixture.find(opaque("a"))->stage == Stage::accepted);
+    fixture.worker->on_certified({entry});
+    fixture.settle();
+    CHECK(fixture.find(opaque("a"))->stage == Stage::certified);
+}
+
+TEST_CASE("an own batch that the store is too busy for is offered to it again") {
+    Fixture fixture;
+    fixture.refuse = storage::PutError::busy;
+    fixture.start_connected();
+    fixture.submit({opaque("a")});
+    CHECK(fixture.broadcast.size() == 1);
+    CHECK(fixture.writes.empty());
+    fixture.refuse.reset();
+    CHECK(fixture.until([&] { return fixture.told_stored.size() == 1; }));
+}
+
+TEST_CASE("a batch without enough acknowledgements is sent again, and proposed after a while") {
+    Fixture fixture;
+    fixture.config.resend = 10ms;
+    fixture.config.propose_unacknowledged = 100ms;
+    fixture.start_connected();
+    fixture.submit({opaque("a")});
+    CHECK(fixture.until([&] { return fixture.broadcast.size() >= 2; }));
+    CHECK(fixture.until([&] { return fixture.ready.size() == 1; }));
+    CHECK(fixture.find(opaque("a"))->stage == Stage::accepted);
+}
+
+TEST_CASE("own batches of an earlier life are offered again, and their transactions have receipts") {
+    Fixture fixture;
+    const auto earlier = seal(fixture.committee, member(0), {opaque("one"), opaque("two")});
+    const auto lost = seal(fixture.committee, member(0), {opaque("lost")});
+    fixture.store[earlier.entry.batch] = earlier.bytes;
+    fixture.start({earlier.entry, lost.entry});
+    fixture.settle();
+    CHECK(fixture.find(opaque("two"))->stage == Stage::accepted);
+    CHECK(!fixture.find(opaque("lost")));
+    CHECK(fixture.worker->status().accepted_bytes > 0);
+    fixture.worker->on_peer(member(1), true);
+    fixture.worker->on_peer(member(2), true);
+    fixture.settle();
+    REQUIRE(fixture.broadcast.size() == 2);
+    CHECK(*fixture.broadcast[0] == *earlier.bytes);
+    CHECK(fixture.writes.empty());
+    fixture.acknowledge(earlier.entry);
+    CHECK(fixture.ready == std::vector{earlier.entry});
+    CHECK(fixture.find(opaque("two"))->stage == Stage::durable);
+    // A client that gives it again waits for it.
+    fixture.submit({opaque("two")}, Stage::executed);
+    fixture.execute(earlier.entry, {Outcome::ok, Outcome::ok});
+    CHECK(fixture.reports.back().stage == Stage::executed);
+    CHECK(fixture.worker->status().accepted_bytes == 0);
+}
+
+TEST_CASE("an expired batch leaves again with the same transactions in a new one") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.submit({put("a", "1"), put("b", "2")}, Stage::committed);
+    const dag::PayloadEntry old = fixture.writes.at(0).entry;
+    fixture.acknowledge(old);
+    fixture.round = dag::Round{9000};
+    fixture.worker->requeue(old.batch);
+    fixture.worker->requeue(sha256({}));
+    REQUIRE(fixture.until([&] { return fixture.writes.size() == 2; }));
+    const dag::PayloadEntry entry = fixture.writes[1].entry;
+    CHECK(entry.sealed_round == dag::Round{9000});
+    CHECK(fixture.transactions_of(fixture.writes[1].bytes) ==
+          fixture.transactions_of(fixture.writes[0].bytes));
+    CHECK(fixture.find(put("b", "2"))->status() == "requeued");
+    fixture.acknowledge(entry);
+    CHECK(fixture.ready.back() == entry);
+    fixture.commit({entry}, 3);
+    CHECK(fixture.reports.back().stage == Stage::committed);
+    CHECK(fixture.find(put("b", "2"))->position == 1);
+    fixture.execute(entry, {Outcome::ok, Outcome::ok}, 3);
+    CHECK(fixture.worker->status().accepted_bytes == 0);
+    CHECK(fixture.worker->status().batches_requeued == 1);
+}
+
+TEST_CASE("another's batch is stored as it came, then acknowledged to its author, many in one notice") {
+    Fixture fixture;
+    fixture.hold_writes = true;
+    fixture.start_connected();
+    std::vector<dag::BatchBuilder::Sealed> batches;
+    for (int at = 0; at < 3; ++at) {
+        batches.push_back(seal(fixture.committee, member(2), {opaque(std::to_string(at))}));
+        Bytes message(3);
+        message.insert(message.end(), batches.back().bytes->begin(), batches.back().bytes->end());
+        const SharedBytes owner = share(message);
+        fixture.worker->on_batch(member(2), {owner, ByteView(*owner).subspan(3)});
+    }
+    REQUIRE(fixture.until([&] { return fixture.held.size() == 3; }));
+    CHECK(*fixture.writes[0].bytes == *batches[0].bytes);
+    CHECK(fixture.writes[0].entry == batches[0].entry);
+    CHECK(fixture.writes[0].standing == storage::Standing::offered);
+    CHECK(fixture.acks.empty());
+    CHECK(fixture.told_stored.empty());
+    CHECK(fixture.worker->status().incoming_bytes > 0);
+    for (const auto& durable : fixture.held) durable();
+    fixture.settle();
+    CHECK(fixture.told_stored.size() == 3);
+    REQUIRE(fixture.acks.size() == 1);
+    CHECK(fixture.acks[0].to == 2);
+    CHECK(fixture.acks[0].batches ==
+          std::vector{batches[0].entry.batch, batches[1].entry.batch, batches[2].entry.batch});
+    CHECK(fixture.worker->status().batches_stored == 3);
+    CHECK(fixture.worker->status().incoming_bytes == 0);
+}
+
+TEST_CASE("a batch that fills its message is stored without a copy") {
+    Fixture fixture;
+    fixture.start_connected();
+    const auto batch = seal(fixture.committee, member(1), {opaque("a")});
+    fixture.worker->on_batch(member(1), Slice::whole(batch.bytes));
+    REQUIRE(fixture.until([&] { return fixture.writes.size() == 1; }));
+    CHECK(fixture.writes[0].bytes == batch.bytes);
+}
+
+TEST_CASE("a malformed batch, or one in another's name, is the sender's fault and is not stored") {
+    Fixture fixture;
+    fixture.start_connected();
+    const auto batch = seal(fixture.committee, member(2), {opaque("a")});
+    fixture.worker->on_batch(member(1), Slice::whole(batch.bytes));
+    Bytes cut(*batch.bytes);
+    cut.pop_back();
+    fixture.worker->on_batch(member(2), Slice::whole(share(cut)));
+    fixture.worker->on_batch(member(2), Slice::whole(share("")));
+    REQUIRE(fixture.until([&] { return fixture.faults.size() == 3; }));
+    CHECK(fixture.writes.empty());
+    CHECK(fixture.acks.empty());
+    CHECK(fixture.worker->status().batches_refused == 3);
+    CHECK(fixture.worker->status().incoming_bytes == 0);
+}
+
+TEST_CASE("what the store refuses is not acknowledged") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.refuse = storage::PutError::too_far_ahead;
+    const auto batch = seal(fixture.committee, member(2), {opaque("a")});
+    fixture.worker->on_batch(member(2), Slice::whole(batch.bytes));
+    REQUIRE(fixture.until([&] { return fixture.worker->status().batches_refused == 1; }));
+    fixture.settle();
+    CHECK(fixture.acks.empty());
+    CHECK(fixture.worker->status().incoming_bytes == 0);
+}
+
+TEST_CASE("one author's batches that wait for disk or processor are bounded, another's are not affected") {
+    Fixture fixture;
+    fixture.config.incoming_bytes_max = 2500;
+    fixture.hold_writes = true;
+    fixture.start_connected();
+    for (int at = 0; at < 5; ++at) {
+        const auto batch = seal(fixture.committee, member(2), {Bytes(1000, Byte{1})});
+        fixture.worker->on_batch(member(2), Slice::whole(batch.bytes));
+    }
+    const auto other = seal(fixture.committee, member(3), {Bytes(1000, Byte{1})});
+    fixture.worker->on_batch(member(3), Slice::whole(other.bytes));
+    REQUIRE(fixture.until([&] { return fixture.writes.size() == 3; }));
+    CHECK(fixture.worker->status().batches_refused == 3);
+    for (const auto& durable : std::exchange(fixture.held, {})) durable();
+    fixture.settle();
+    const auto again = seal(fixture.committee, member(2), {Bytes(1000, Byte{1})});
+    fixture.worker->on_batch(member(2), Slice::whole(again.bytes));
+    CHECK(fixture.until([&] { return fixture.writes.size() == 4; }));
+}
+
+TEST_CASE("of a reply only the batches that were asked for are stored, each once, whoever made them") {
+    Fixture fixture;
+    fixture.start_connected();
+    const auto ours = seal(fixture.committee, member(0), {opaque("ours")});
+    const auto theirs = seal(fixture.committee, member(3), {opaque("theirs")});
+    const auto other = seal(fixture.committee, member(3), {opaque("unasked")});
+    std::optional<Worker::Fetched> fetched;
+    const auto done = [&](Worker::Fetched result) {
+        CHECK(fixture.told_stored.size() == result.stored);
+        fetched = result;
+    };
+    SECTION("all right") {
+        fixture.worker->store_fetched({Slice::whole(ours.bytes), Slice::whole(theirs.bytes)},
+                                      {theirs.entry.batch, ours.entry.batch}, done);
+        REQUIRE(fixture.until([&] { return fetched.has_value(); }));
+        CHECK(fetched->stored == 2);
+        CHECK(!fetched->bad);
+        CHECK(fixture.writes[0].standing == storage::Standing::named);
+        CHECK(fixture.acks.empty());
+    }
+    SECTION("less than asked for is no fault") {
+        fixture.worker->store_fetched({Slice::whole(ours.bytes)}, {theirs.entry.batch, ours.entry.batch},
+                                      done);
+        REQUIRE(fixture.until([&] { return fetched.has_value(); }));
+        CHECK(fetched->stored == 1);
+        CHECK(!fetched->bad);
+    }
+    SECTION("something else, twice the same, garbage") {
+        const auto extra = GENERATE(0, 1, 2);
+        const Slice wrong = extra == 0   ? Slice::whole(other.bytes)
+                            : extra == 1 ? Slice::whole(theirs.bytes)
+                                         : Slice::whole(share("garbage"));
+        fixture.worker->store_fetched({Slice::whole(theirs.bytes), wrong},
+                                      {theirs.entry.batch, ours.entry.batch}, done);
+        REQUIRE(fixture.until([&] { return fetched.has_value(); }));
+        CHECK(fetched->stored == 1);
+        CHECK(fetched->bad);
+    }
+    SECTION("nothing") {
+        fixture.worker->store_fetched({}, {theirs.entry.batch}, done);
+        REQUIRE(fixture.until([&] { return fetched.has_value(); }));
+        CHECK(fetched->stored == 0);
+        CHECK(!fetched->bad);
+    }
+}
+
+TEST_CASE("stopping tells who waits, and calls nobody afterwards") {
+    Fixture fixture;
+    fixture.hold_writes = true;
+    fixture.start_connected();
+    fixture.submit({opaque("a")}, Stage::executed);
+    const auto theirs = seal(fixture.committee, member(1), {opaque("theirs")});
+    fixture.worker->on_batch(member(1), Slice::whole(theirs.bytes));
+    REQUIRE(fixture.until([&] { return fixture.held.size() == 2; }));
+    bool stopped = false;
+    fixture.worker->stop([&] { stopped = true; });
+    REQUIRE(fixture.until([&] { return stopped; }));
+    CHECK(fixture.reports.back().kind == StageReport::Kind::stopped);
+    CHECK(fixture.reports.back().last);
+    const std::size_t sent = fixture.broadcast.size();
+    for (const auto& durable : fixture.held) durable();
+    fixture.worker->on_batch(member(1), Slice::whole(theirs.bytes));
+    fixture.submit({opaque("late")}, Stage::executed);
+    fixture.settle();
+    CHECK(fixture.reports.back().kind == StageReport::Kind::stopped);
+    CHECK(fixture.told_stored.empty());
+    CHECK(fixture.acks.empty());
+    CHECK(fixture.broadcast.size() == sent);
+    CHECK(fixture.held.size() == 2);
+    CHECK(!fixture.find(opaque("late")));
+}
