@@ -23,7 +23,7 @@ Orderer::Orderer(const OrderingConfig& config, const Committee& committee)
 }
 
 void Orderer::restore(const std::vector<CommitPtr>& commits, Graph& graph) {
-    MONODON_CHECK(last_ == nullptr && look_at_all_);
+    MONODON_CHECK(last_ == nullptr);
     for (const CommitPtr& commit : commits) {
         MONODON_CHECK(last_ == nullptr ||
                       (commit->index == next(last_->index) && commit->previous == last_->digest));
@@ -40,11 +40,9 @@ void Orderer::restore(const std::vector<CommitPtr>& commits, Graph& graph) {
 std::vector<CommitPtr> Orderer::evaluate(Graph& graph) {
     MONODON_CHECK(graph.floor() < base_);
     const std::vector<Slot> supported = graph.take_supported();
-    const bool due =
-        std::exchange(look_at_all_, false) ||
-        std::any_of(supported.begin(), supported.end(), [&](Slot slot) { return is_candidate(slot); });
     std::vector<CommitPtr> commits;
-    if (!due) return commits;
+    if (std::none_of(supported.begin(), supported.end(), [&](Slot slot) { return is_candidate(slot); }))
+        return commits;
     while (const std::optional<Slot> slot = lowest_supported(graph)) {
         commits.push_back(order(graph, first_anchor(graph, *slot)));
     }
@@ -81,10 +79,7 @@ ConsensusState Orderer::state() const {
 }
 
 Round Orderer::first_candidate(Round round) const {
-    if (mode_ == OrderingMode::bullshark) {
-        const Round even = Round{round.value() + round.value() % 2};
-        return std::max(even, Round{2});
-    }
+    if (mode_ == OrderingMode::bullshark) return above(round, round.value() % 2);
     if (round <= base_) return base_;
     return above(round, distance(base_, round) % 2);
 }

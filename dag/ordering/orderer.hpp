@@ -18,7 +18,7 @@ namespace monodon::dag {
 /// it. They differ in the rounds that have an anchor: base, base + 2, .. in Shoal; the even rounds in
 /// Bullshark.
 ///
-/// Exactly one orderer belongs to a graph. One executor at a time.
+/// Exactly one orderer belongs to a graph: nobody else takes its supported slots. One executor at a time.
 class Orderer {
  public:
     /// Keeps a reference to the committee.
@@ -73,8 +73,6 @@ class Orderer {
     Round base_;
     /// Anchors by the present schedule; void after each commit.
     mutable std::map<Round, ValidatorIndex> anchors_;
-    /// Nothing is known of the graph yet.
-    bool look_at_all_ = true;
 };
 
 }  // namespace monodon::dag

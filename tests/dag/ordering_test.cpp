@@ -102,6 +102,20 @@ TEST_CASE("an anchor without direct support is ordered first if the supported on
     CHECK(anchors(node.commits) == "A1 C2 B3");
 }
 
+TEST_CASE("each step of the walk back goes on from the anchor that it found") {
+    //  A1 <- D2 <- D3 <- D4 <- C5, and B3 <- A4 <- C5. Both have one supporter; C5 reaches both, but B3 not
+    //  A1.
+    DagBuilder dag(4);
+    dag.round(1, "ABCD").add("A2", "BCD").add("B2", "BCD").add("C2", "BCD").add("D2", "ABC");
+    dag.add("A3", "ABC").add("B3", "ABC").add("C3", "ABC").add("D3", "BCD");
+    dag.add("A4", "ABC").add("C4", "ACD").add("D4", "ACD").round(5, "ACD").round(6, "ACD");
+    Node node(dag.committee(), table("A1 B3 C5"));
+    node.feed(dag);
+    REQUIRE(anchors(node.commits) == "B3 A4 C5");
+    CHECK(failed(*node.commits[0]) == "A1");
+    CHECK(certificates(*node.commits[2]).substr(0, 6) == "A1 D2 ");
+}
+
 TEST_CASE("only the first anchor of an instance is ordered: the supported one must qualify again") {
     //  As above, but round 2's anchor is A2, which is missing: B3 is no anchor of the instance 2, 4, .. .
     DagBuilder dag(4);

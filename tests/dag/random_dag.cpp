@@ -19,8 +19,10 @@ struct Weather {
     std::uint64_t named;
     /// A certificate names a batch.
     std::uint64_t loaded;
-    /// Certificates of this member are hardly ever among the first that others see.
-    ValidatorIndex slow;
+    /// Certificates of these members are hardly ever among the first that others see ..
+    AuthorSet slow;
+    /// .. but now and then, in percent.
+    std::uint64_t heeded;
     /// Rounds in which the members of `outage` are silent, as far as a quorum is left.
     std::uint64_t outage_first;
     std::uint64_t outage_last;
@@ -34,18 +36,35 @@ std::vector<Stake> draw_stakes(Random& random) {
     return stakes;
 }
 
-LeaderRule draw_rule(Random& random, std::size_t members, std::uint64_t rounds) {
+AuthorSet draw_members(Random& random, std::size_t members, std::uint64_t percent) {
+    AuthorSet set;
+    for (std::uint64_t at = 0; at < members; ++at) {
+        if (random.chance(percent)) set.insert(index_of(at));
+    }
+    return set;
+}
+
+/// A table prefers slow members: anchors with little support are where the modes and rules differ.
+LeaderTable draw_table(Random& random, std::size_t members, std::uint64_t rounds, const AuthorSet& slow) {
+    LeaderTable table;
+    const std::uint64_t preference = random.between(0, 100);
+    const auto draw = [&] {
+        const auto author = index_of(random.below(members));
+        return slow.empty() || slow.contains(author) || !random.chance(preference) ? author : slow.first();
+    };
+    table.otherwise = draw();
+    for (std::uint64_t round = 1; round <= rounds; ++round) {
+        if (random.chance(80)) table.leaders[Round{round}] = draw();
+    }
+    return table;
+}
+
+LeaderRule draw_rule(Random& random, std::size_t members, std::uint64_t rounds, const AuthorSet& slow) {
     switch (random.below(4)) {
         case 0:
             return RoundRobin{};
-        case 1: {
-            LeaderTable table;
-            table.otherwise = index_of(random.below(members));
-            for (std::uint64_t round = 1; round <= rounds; ++round) {
-                if (random.chance(80)) table.leaders[Round{round}] = index_of(random.below(members));
-            }
-            return table;
-        }
+        case 1:
+            return draw_table(random, members, rounds, slow);
         case 2:
             return ReputationRule{};
         default: {
@@ -58,10 +77,10 @@ LeaderRule draw_rule(Random& random, std::size_t members, std::uint64_t rounds) 
     }
 }
 
-OrderingConfig draw_config(Random& random, std::size_t members, std::uint64_t rounds) {
+OrderingConfig draw_config(Random& random, std::size_t members, std::uint64_t rounds, const AuthorSet& slow) {
     OrderingConfig config;
     config.mode = random.chance(70) ? OrderingMode::shoal : OrderingMode::bullshark;
-    config.leaders = draw_rule(random, members, rounds);
+    config.leaders = draw_rule(random, members, rounds, slow);
     config.window = random.chance(50) ? random.between(1, 4) : random.between(5, 20);
     config.first_instance_round = Round{random.chance(80) ? 1 : random.between(1, 4)};
     config.batch_life = random.between(2, 12);
@@ -69,19 +88,16 @@ OrderingConfig draw_config(Random& random, std::size_t members, std::uint64_t ro
 }
 
 Weather draw_weather(Random& random, std::size_t members, std::uint64_t rounds) {
-    Weather weather{random.between(40, 100),
-                    random.between(0, 100),
-                    random.between(0, 60),
-                    index_of(random.below(members)),
-                    1,
-                    0,
-                    {}};
+    Weather weather{};
+    weather.present = random.between(40, 100);
+    weather.named = random.between(0, 100);
+    weather.loaded = random.between(0, 60);
+    weather.slow = draw_members(random, members, random.between(0, 50));
+    weather.heeded = random.between(0, 40);
     if (random.chance(30)) {
         weather.outage_first = random.between(1, rounds);
         weather.outage_last = random.between(weather.outage_first, rounds);
-        for (std::uint64_t at = 0; at < members; ++at) {
-            if (random.chance(30)) weather.outage.insert(index_of(at));
-        }
+        weather.outage = draw_members(random, members, 30);
     }
     return weather;
 }
@@ -122,16 +138,14 @@ RandomDag::RandomDag(std::uint64_t seed) {
     Random random(seed);
     stakes = draw_stakes(random);
     const std::uint64_t rounds = random.between(4, 18);
-    config = draw_config(random, stakes.size(), rounds);
     const Weather weather = draw_weather(random, stakes.size(), rounds);
+    config = draw_config(random, stakes.size(), rounds, weather.slow);
     const Committee committee = committee_of(stakes);
 
     std::map<ValidatorIndex, Digest> before;
     for (std::uint64_t round = 1; round <= rounds; ++round) {
         AuthorSet silent;
         if (round >= weather.outage_first && round <= weather.outage_last) silent = weather.outage;
-        AuthorSet slow;
-        slow.insert(weather.slow);
         AuthorSet there;
         for (const auto& [author, digest] : before) there.insert(author);
 
@@ -145,7 +159,7 @@ RandomDag::RandomDag(std::uint64_t seed) {
                     const std::uint64_t number = random.below(std::min<std::uint64_t>(2 * round, 30));
                     header.payload.push_back(batch(static_cast<std::uint32_t>(number), number / 2));
                 }
-                const AuthorSet avoid = random.chance(90) ? slow : AuthorSet{};
+                const AuthorSet avoid = random.chance(weather.heeded) ? AuthorSet{} : weather.slow;
                 draw_quorum(random, committee, there, avoid, weather.named)
                     .for_each([&](ValidatorIndex parent) {
                         header.parents.push_back({parent, before.at(parent)});
