@@ -60,7 +60,7 @@ enum class RequestFailure : std::uint8_t {
 struct RequestFailed {
     RequestFailure why;
 };
-/// Exactly one for each SendRequest that was not cancelled.
+/// Exactly one for each SendRequest.
 struct ReplyReceived {
     RequestId id;
     std::variant<CertificatesReply, BatchesReply, RequestFailed> reply;
@@ -138,9 +138,6 @@ struct SendRequest {
     RequestBody body;
     Duration deadline;
 };
-struct CancelRequest {
-    RequestId id;
-};
 /// Give a Tick at this time. Replaces the WakeAt before it.
 struct WakeAt {
     Time at;
@@ -173,7 +170,7 @@ struct Halt {
     std::string reason;
 };
 
-using Effect = std::variant<Persist, Send, Broadcast, SendRequest, CancelRequest, WakeAt, OwnCertified,
+using Effect = std::variant<Persist, Send, Broadcast, SendRequest, WakeAt, OwnCertified,
                             Committed, Deliver, Requeue, Equivocation, Halt>;
 using Effects = std::vector<Effect>;
 
