@@ -33,7 +33,8 @@ NodeRef of_testnet(const TestnetDir& testnet, const TestnetNode& member) {
     NodeRef node = at_home(testnet.home(member.name).root);
     node.name = member.name;
     node.api = node::parse_host_port(member.api_address);
-    node.alive = testnet.process(member.name).has_value();
+    const auto process = testnet.process(member.name);
+    node.process = process ? state_of(*process) : ProcessState::gone;
     return node;
 }
 
@@ -133,7 +134,7 @@ Failure Asker::no_answer(const node::HttpFailure& failure) const {
         return {kExitTimedOut, fmt::format("{} at {} did not answer in time; is it paused or overloaded?",
                                            node_.name, place_of(node_))};
     }
-    std::string what = fmt::format("cannot reach {} at {}: {}", node_.name, place_of(node_), failure.message);
+    std::string what = fmt::format("cannot reach {}: {}", node_.name, failure.message);
     if (failure.kind == Kind::connect)
         what += "; is it running? See `monodon testnet status` or its node.log";
     return {kExitCannotConnect, std::move(what)};

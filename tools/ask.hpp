@@ -14,6 +14,7 @@
 #include "node/host_port.hpp"
 #include "node/http_client.hpp"
 #include "tools/exit_codes.hpp"
+#include "tools/process.hpp"
 
 /// Which nodes a command speaks to, and asking them.
 namespace monodon::tools {
@@ -26,8 +27,8 @@ struct NodeRef {
     std::filesystem::path home;
     std::filesystem::path socket;
     std::optional<node::HostPort> api;
-    /// Of a testnet: whether its process runs.
-    std::optional<bool> alive;
+    /// Of a testnet: how its process is.
+    std::optional<ProcessState> process;
 };
 
 /// The options that say where nodes are. What is given counts before MONODON_HOME, then MONODON_DIR, then

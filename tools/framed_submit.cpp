@@ -46,7 +46,7 @@ SubmitOutcome outcome_of(const Expected<SharedBytes, net::RpcFailure>& result) {
 Result<std::vector<SubmitTarget>> submit_targets(const Where& where) {
     const auto nodes = find_nodes(where);
     if (!nodes) return Unexpected{nodes.error()};
-    const bool testnet = nodes->front().alive.has_value();
+    const bool testnet = nodes->front().process.has_value();
     const fs::path file = node::HomePaths(nodes->front().home).genesis();
     const auto genesis = node::Genesis::load(file);
     if (!genesis) return failure(kExitConfiguration, genesis.error());
@@ -55,7 +55,7 @@ Result<std::vector<SubmitTarget>> submit_targets(const Where& where) {
     for (const node::GenesisMember& member : genesis->members()) {
         if (member.addresses.empty()) continue;
         const auto listed = std::ranges::find(*nodes, member.name, &NodeRef::name);
-        if (testnet && (listed == nodes->end() || !*listed->alive)) continue;
+        if (testnet && (listed == nodes->end() || listed->process != ProcessState::running)) continue;
         targets.push_back({member.name, member.addresses.front(), member.peer});
     }
     if (targets.empty()) {

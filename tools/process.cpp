@@ -80,6 +80,9 @@ class SpawnSetup {
     }
     void hand_over(int from, int to) { posix_spawn_file_actions_adddup2(&actions_, from, to); }
 
+    /// Closes whatever we have inherited ourselves.
+    void close_from(int first) { posix_spawn_file_actions_addclosefrom_np(&actions_, first); }
+
     [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
     [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
 
@@ -137,6 +140,7 @@ Result<ProcessId> spawn_daemon(const DaemonPlan& plan) {
             return failure(kExitFailed, fmt::format("descriptor {}: {}", fd, std::strerror(errno)));
         setup.hand_over(safe.back().get(), place++);
     }
+    setup.close_from(place);
 
     const std::string program = plan.program.string();
     std::vector<std::string> words{program};

@@ -47,8 +47,9 @@ std::string disk_mb(const json::object& status) {
 }
 
 std::string short_failure(const NodeRef& node, const Failure& failure) {
-    if (node.alive && !*node.alive) return "process is not running";
-    return failure.code == kExitTimedOut ? "no answer: paused or overloaded" : "nobody answers at its socket";
+    if (node.process == ProcessState::gone) return "process is not running";
+    if (node.process == ProcessState::stopped) return "process is paused";
+    return failure.code == kExitTimedOut ? "no answer: overloaded?" : "nobody answers at its socket";
 }
 
 void add_row(Table& table, const NodeRef& node, const Result<json::object>& answer) {
@@ -69,7 +70,7 @@ void add_row(Table& table, const NodeRef& node, const Result<json::object>& answ
     const std::string state = text(status, "state");
     const auto rate = real(status, "tx_per_s").value_or(0);
     const std::uint64_t lag = number(status, "lag");
-    table.row({node.alive ? node.name : text(status, "name"),
+    table.row({node.process ? node.name : text(status, "name"),
                {state, tint_of(state)},
                std::to_string(number(status, "round")),
                std::to_string(number(status, "commit")),

@@ -33,7 +33,6 @@ struct Started {
 /// What the committee looks like when it is ready.
 struct Readiness {
     std::size_t ready = 0;
-    std::uint64_t connected = 0;
     std::uint64_t commit = 0;
 };
 
@@ -214,8 +213,10 @@ class Up {
                                     {"seconds", seconds}});
         }
         if (options_.form == Form::table) {
-            print_line(fmt::format("ready in {:.1f} s: {} of {} connected, commit {}", seconds, now.ready,
-                                   testnet_.nodes().size(), now.commit));
+            const std::string who = options_.only.empty()
+                                        ? fmt::format(": {} of {} ready", now.ready, testnet_.nodes().size())
+                                        : std::string();
+            print_line(fmt::format("ready in {:.1f} s{}, commit {}", seconds, who, now.commit));
         }
     }
 

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""The monodon command as a script sees it: help, exit codes, configuration, replay.
+
+Usage: cli_test.py MONODON
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+MONODON = os.path.abspath(sys.argv.pop(1))
+
+
+def monodon(*words, stdin="", **variables):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MONODON_")}
+    environment.update(variables)
+    return subprocess.run(
+        [MONODON, *map(str, words)], input=stdin, capture_output=True, text=True, env=environment, timeout=60,
+        check=False,
+    )
+
+
+def subcommands(help_text):
+    match = re.search(r"^Subcommands:\n((?:  .*\n)+)", help_text, re.MULTILINE)
+    return re.findall(r"^  ([a-z]+)\b", match[1], re.MULTILINE) if match else []
+
+
+def every_command(words=()):
+    """The words of each command, groups included."""
+    done = monodon(*words, "--help")
+    yield words, done
+    for name in subcommands(done.stdout):
+        yield from every_command((*words, name))
+
+
+class Help(unittest.TestCase):
+    def test_every_command_explains_itself_with_an_example(self):
+        seen = set()
+        for words, done in every_command():
+            with self.subTest(command=" ".join(words)):
+                self.assertEqual(done.returncode, 0)
+                self.assertEqual(done.stderr, "")
+                self.assertIn("Example:", done.stdout)
+                self.assertIn("monodon", done.stdout.split("Example:")[1])
+            seen.add(" ".join(words))
+        wanted = {"init", "run", "status", "peers", "dag", "verify", "replay", "version", "commits get",
+                  "commits tail", "config show", "config check"}
+        wanted |= {f"testnet {name}" for name in ("up", "down", "status", "logs", "kill", "pause", "add")}
+        wanted |= {f"tx {name}" for name in ("submit", "get", "load", "bench")}
+        self.assertEqual(wanted - seen, set())
+
+    def test_exit_codes_are_listed(self):
+        text = monodon("--help").stdout
+        for code in ("65", "73", "78"):
+            self.assertIn(code, text)
+
+
+class ExitCodes(unittest.TestCase):
+    def check(self, code, *words, says="", **variables):
+        done = monodon(*words, **variables)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertIn(says, done.stderr)
+
+    def test_usage_is_2(self):
+        self.check(2)
+        self.check(2, "frobnicate")
+        self.check(2, "status", "--frobnicate")
+        self.check(2, "status", "--wait", "soon", "--dir", ".", says="round=N")
+        self.check(2, "dag", "--rounds", "0")
+        self.check(2, "status", "-o", "xml")
+        self.check(2, "tx", "submit", says="what?")
+        self.check(2, "tx", "bench", "--duration", "long")
+        with tempfile.TemporaryDirectory() as folder:
+            self.check(2, "status", MONODON_DIR=f"{folder}/none", says="--home")
+            self.check(2, "verify", "one", "--dir", folder)
+
+    def test_nobody_there_is_3(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(monodon("init", "--home", f"{folder}/v").returncode, 0)
+            self.check(3, "status", "--home", f"{folder}/v", says="admin.sock")
+            self.check(3, "peers", "--home", f"{folder}/v")
+            self.check(3, "tx", "submit", "--op", "get", "k", "--home", f"{folder}/v")
+
+    def test_waiting_in_vain_is_5(self):
+        with tempfile.TemporaryDirectory() as folder:
+            monodon("init", "--home", f"{folder}/v")
+            self.check(5, "status", "--home", f"{folder}/v", "--wait", "ready", "--timeout", "200ms")
+
+    def test_a_wrong_configuration_is_78(self):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "v"
+            monodon("init", "--home", home)
+            self.check(78, "config", "check", "--set", "worker.batch_byts=1", says="batch_bytes")
+            self.check(78, "config", "check", "--home", home, says="genesis.json")
+            self.check(78, "run", "--home", home, "--set", "net.clients=many", says="net.clients")
+            self.check(78, "run", "--home", f"{folder}/none", says="monodon init")
+            (home / "config.toml").write_text("[worker]\nbatch_delay = 5\n")
+            self.check(78, "config", "show", "--home", home, says="config.toml:2")
+            self.check(78, "testnet", "up", "--dir", f"{folder}/n", "--set", "log.level=loud", says="log.level")
+
+    def test_what_is_no_testnet_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.check(1, "testnet", "down", "--dir", folder, says="testnet up")
+            self.check(1, "testnet", "add", "v0", "--dir", folder, says="testnet up")
+
+
+class Configuration(unittest.TestCase):
+    def rows(self, *words, **variables):
+        done = monodon("config", "show", "--origin", "-o", "json", *words, **variables)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return {row["key"]: row for row in json.loads(done.stdout)}
+
+    def test_flag_beats_environment_beats_file_beats_default(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "config.toml"
+            file.write_text('[log]\nlevel = "warn"\n[worker]\nbatch_delay = "7ms"\n[net]\nclients = 5\n')
+            rows = self.rows(
+                "--file", file, "--set", "log.level=error", MONODON_LOG_LEVEL="debug", MONODON_NET_CLIENTS="9"
+            )
+            self.assertEqual((rows["log.level"]["value"], rows["log.level"]["origin"]), ('"error"', "--set"))
+            self.assertEqual(rows["net.clients"]["value"], "9")
+            self.assertEqual(rows["net.clients"]["origin"], "MONODON_NET_CLIENTS")
+            self.assertEqual(rows["worker.batch_delay"]["value"], '"7ms"')
+            self.assertTrue(rows["worker.batch_delay"]["origin"].endswith("config.toml:4"))
+            self.assertEqual(rows["worker.batch_bytes"]["origin"], "default")
+
+    def test_the_table_names_the_origin_of_each_value(self):
+        done = monodon("config", "show", "--origin")
+        self.assertRegex(done.stdout, r"(?m)^KEY +VALUE +ORIGIN$")
+        self.assertRegex(done.stdout, r"(?m)^log\.level +\"info\" +default$")
+        self.assertNotIn("\033", done.stdout)
+
+
+class Homes(unittest.TestCase):
+    def test_init_makes_a_home_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "v"
+            first = json.loads(monodon("init", "--home", home, "-o", "json").stdout)
+            self.assertTrue(first["made_key"] and first["made_config"])
+            self.assertEqual((home / "key").stat().st_mode & 0o777, 0o600)
+            second = json.loads(monodon("init", "--home", home, "-o", "json").stdout)
+            self.assertFalse(second["made_key"] or second["made_config"])
+            self.assertEqual(first["peer_id"], second["peer_id"])
+            self.assertIn("#", (home / "config.toml").read_text())
+
+
+class Replay(unittest.TestCase):
+    def test_a_file_that_breaks_a_rule_is_refused_with_2(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write('{"stakes":[1,1,1,1],"certificates":[{"round":2,"author":0,"parents":[0,1,2]}]}')
+            file.flush()
+            done = monodon("replay", file.name)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertNotEqual(done.stderr, "")
+        self.assertEqual(monodon("replay", "/nonexistent").returncode, 2)
+
+    def test_a_dag_is_ordered(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write('{"stakes":[1,1,1,1],"certificates":[]}')
+            file.flush()
+            done = monodon("replay", file.name)
+        self.assertEqual((done.returncode, json.loads(done.stdout)), (0, {"commits": []}), done.stderr)
+
+
+class Version(unittest.TestCase):
+    def test_it_is_one_line_in_each_form(self):
+        self.assertRegex(monodon("version").stdout, r"^monodon \d+\.\d+\.\d+ .*\n$")
+        self.assertRegex(monodon("version", "-o", "plain").stdout, r"^\d+\.\d+\.\d+\n$")
+        self.assertEqual(json.loads(monodon("version", "-o", "json").stdout)["name"], "monodon")
+
+
+if __name__ == "__main__":
+    unittest.main()

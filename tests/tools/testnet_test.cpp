@@ -1,0 +1,209 @@
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include <boost/json/parse.hpp>
+#include <catch2/catch.hpp>
+#include <unistd.h>
+
+#include "tests/eventually.hpp"
+#include "tools/dag_view.hpp"
+#include "tools/status.hpp"
+#include "tools/testnet_start.hpp"
+#include "tools/transactions.hpp"
+
+namespace monodon::tools {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+ public:
+    Folder() {
+        std::string name = (fs::temp_directory_path() / "monodon-tools-XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    ~Folder() {
+        std::error_code ignored;
+        fs::remove_all(path_, ignored);
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+    fs::path path_;
+};
+
+boost::json::object object_of(const char* text) { return boost::json::parse(text).as_object(); }
+
+}  // namespace
+
+TEST_CASE("a setting replaces the one of the same key") {
+    std::vector<std::string> settings{"log.level=info", "net.clients=4"};
+    lay_over(settings, "log.level=debug");
+    lay_over(settings, "api.waiters=9");
+    CHECK(settings == std::vector<std::string>{"net.clients=4", "log.level=debug", "api.waiters=9"});
+}
+
+TEST_CASE("signals are names with or without SIG, or numbers") {
+    CHECK(parse_signal("KILL") == SIGKILL);
+    CHECK(parse_signal("SIGTERM") == SIGTERM);
+    CHECK(parse_signal("9") == 9);
+    CHECK_FALSE(parse_signal("SIGNONE"));
+    CHECK_FALSE(parse_signal("0"));
+    CHECK_FALSE(parse_signal("99"));
+    CHECK_FALSE(parse_signal(""));
+}
+
+TEST_CASE("status waits for ready, a round or a commit, and for nothing else") {
+    CHECK(parse_awaited("ready")->what == Awaited::What::ready);
+    CHECK(parse_awaited("round=7")->what == Awaited::What::round);
+    CHECK(parse_awaited("commit=12")->least == 12);
+    for (const char* wrong : {"", "commit", "commit=", "commit=-1", "commit=x", "epoch=3", "ready=1"}) {
+        CHECK_FALSE(parse_awaited(wrong));
+    }
+}
+
+TEST_CASE("a testnet is read as it was written") {
+    const Folder folder;
+    CHECK_FALSE(TestnetDir::exists(folder.path()));
+    const auto nothing = TestnetDir::load(folder.path());
+    REQUIRE_FALSE(nothing);
+    CHECK(nothing.error().message.find("testnet up") != std::string::npos);
+
+    TestnetDir made(folder.path());
+    made.nodes() = {{"v0", "127.0.0.1:1", "127.0.0.1:2", {"log.level=debug"}}, {"v1", "127.0.0.1:3", "", {}}};
+    REQUIRE(made.save());
+    const auto read = TestnetDir::load(folder.path());
+    REQUIRE(read);
+    REQUIRE(read->nodes().size() == 2);
+    CHECK(read->nodes()[0].settings == std::vector<std::string>{"log.level=debug"});
+    CHECK(read->nodes()[1].peer_address == "127.0.0.1:3");
+    CHECK(read->nodes()[1].api_address.empty());
+    const auto unknown = read->find("v7");
+    REQUIRE_FALSE(unknown);
+    CHECK(unknown.error().message.find("v0, v1") != std::string::npos);
+    CHECK(read->select({"v1"})->size() == 1);
+    CHECK(read->select({})->size() == 2);
+}
+
+TEST_CASE("a process is known by number and start, so that another one with its number is not taken for it") {
+    const auto self = identify(::getpid());
+    REQUIRE(self);
+    CHECK(state_of(*self) == ProcessState::running);
+    ProcessId other = *self;
+    ++other.started;
+    CHECK(state_of(other) == ProcessState::gone);
+    CHECK_FALSE(send_signal(other, 0));
+
+    const Folder folder;
+    TestnetDir testnet(folder.path());
+    fs::create_directory(folder.path() / "v0");
+    CHECK_FALSE(testnet.process("v0"));
+    REQUIRE(write_pid_file(testnet.pid_file("v0"), other));
+    CHECK_FALSE(testnet.process("v0"));
+    REQUIRE(write_pid_file(testnet.pid_file("v0"), *self));
+    CHECK(testnet.process("v0") == self);
+}
+
+TEST_CASE("a daemon gets its descriptors as 3 and 4 and writes to its log") {
+    const Folder folder;
+    auto one = listen_on_loopback(0);
+    auto two = listen_on_loopback(0);
+    REQUIRE(one);
+    REQUIRE(two);
+    DaemonPlan plan;
+    plan.program = "/bin/sh";
+    plan.arguments = {
+        "-c",
+        "echo out; echo err >&2; readlink /proc/$$/fd/3; readlink /proc/$$/fd/4; ls /proc/$$/fd | "
+        "wc -l; exit 7"};
+    plan.log = folder.path() / "node.log";
+    plan.descriptors = {two->get(), one->get()};
+    const auto child = spawn_daemon(plan);
+    REQUIRE(child);
+    std::optional<std::string> ending;
+    REQUIRE(test::eventually([&] { return (ending = ending_of(*child)).has_value(); }));
+    CHECK(*ending == "exit code 7");
+    const auto lines = last_lines(plan.log.string(), 10);
+    REQUIRE(lines.size() == 5);
+    CHECK(lines[0] == "out");
+    CHECK(lines[1] == "err");
+    CHECK(lines[2].starts_with("socket:"));
+    CHECK(lines[3].starts_with("socket:"));
+    CHECK(lines[2] != lines[3]);
+    CHECK(lines[4] == "5");
+}
+
+TEST_CASE("the end of a log is its last lines") {
+    const Folder folder;
+    const std::string file = (folder.path() / "log").string();
+    CHECK(last_lines(file, 3).empty());
+    std::ofstream(file) << "a\nb\nc\nd";
+    CHECK(last_lines(file, 2) == std::vector<std::string>{"c", "d"});
+}
+
+TEST_CASE("a port that somebody holds cannot be listened on, and the message says which") {
+    const auto held = listen_on_loopback(0);
+    REQUIRE(held);
+    const std::uint16_t port = port_of(*held);
+    CHECK(port != 0);
+    const auto refused = listen_on_loopback(port);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find(std::to_string(port)) != std::string::npos);
+}
+
+TEST_CASE("a committee is made with keys, homes and addresses that its genesis names") {
+    const Folder folder;
+    TestnetUp options;
+    options.dir = folder.path().string();
+    options.validators = 4;
+    options.settings = {"log.level=debug"};
+    options.node_settings = {"v3:debug.send_delay=20ms"};
+    auto made = make_testnet(options);
+    REQUIRE(made);
+    auto& [testnet, listeners] = *made;
+    REQUIRE(listeners.size() == 4);
+    REQUIRE(apply_settings(testnet, options));
+    CHECK(testnet.nodes()[3].settings ==
+          std::vector<std::string>{"log.level=debug", "debug.send_delay=20ms"});
+    CHECK(testnet.nodes()[0].settings == std::vector<std::string>{"log.level=debug"});
+    for (const TestnetNode& node : testnet.nodes()) {
+        CHECK(fs::exists(testnet.home(node.name).key()));
+        CHECK(fs::exists(testnet.home(node.name).config()));
+        CHECK(fs::exists(testnet.home(node.name).genesis()));
+    }
+    options.node_settings = {"v9:log.level=debug"};
+    CHECK_FALSE(apply_settings(testnet, options));
+    options.node_settings = {"v1:log.levle=debug"};
+    const auto wrong = apply_settings(testnet, options);
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().code == kExitConfiguration);
+    CHECK(wrong.error().message.find("log.level") != std::string::npos);
+}
+
+TEST_CASE("the DAG as text has a line for each round and a cell for each validator") {
+    const auto answer = object_of(R"({"validators": ["v0", "v1"], "rounds": [
+        {"round": 7, "vertices": [
+            {"author": 0, "digest": "3f2a9c01", "parents": [0, 1], "ordered": true, "anchor": true, "batches": 2},
+            {"author": 1, "digest": "aabbccdd", "parents": [1], "ordered": true}]},
+        {"round": 8, "vertices": [{"author": 1, "digest": "00112233", "parents": [0, 1]}]}]})");
+    const std::string text = dag_text(answer, 0, false);
+    CHECK(text.find("        7  A3f2a9c 01 b2  *aabbcc -1\n") != std::string::npos);
+    CHECK(text.find("        8  .              o001122 01\n") != std::string::npos);
+    CHECK(text.find("ROUND") != std::string::npos);
+    CHECK(dag_text(answer, 7, false).find("A3f2a9c") == std::string::npos);
+}
+
+TEST_CASE("a receipt is one line, and what is not known is not in it") {
+    CHECK(receipt_line(object_of(R"({"status":"committed","id":"9f3c","commit":918,"position":3,"round":1844,
+        "validator":"v2","latency_ms":{"durable":3.2,"certified":14,"committed":31.4}})")) ==
+          "committed  tx 9f3c  commit 918  position 3  round 1844  by v2   "
+          "(durable 3 ms, certified 14 ms, committed 31 ms)");
+    CHECK(receipt_line(object_of(R"({"status":"pending","id":"9f3c"})")) == "pending  tx 9f3c");
+}
+
+}  // namespace monodon::tools
