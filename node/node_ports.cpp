@@ -27,6 +27,7 @@ EnginePorts Node::Impl::engine_ports() {
     };
     ports.committed = [this](dag::CommitPtr commit) {
         commit_time_ = net::now().time_since_epoch().count();
+        batches_->set_highest_round(commit->anchor.round);
         worker_->on_committed(std::move(commit));
     };
     ports.deliver = [this](const dag::CommitPtr& commit) {
