@@ -1,4 +1,5 @@
 #include "node/codec.hpp"
+#include "node/worker.hpp"
 
 #include <catch2/catch.hpp>
 
