@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
-#include <thread>
 
 #include "dag/events.hpp"
 #include "storage/batch_store.hpp"
 #include "storage/consensus_store.hpp"
 #include "storage/recovery.hpp"
+#include "tests/eventually.hpp"
 
 /// What the tests of the stores share: a directory that goes away, a committee with stand-ins for keys, and a
 /// DAG in which every member names everybody and every round has an anchor.
@@ -87,15 +87,7 @@ class Signal {
     std::size_t raised_ = 0;
 };
 
-/// Waits until `condition()` holds; false after a generous time.
-template <class Condition>
-[[nodiscard]] bool eventually(Condition condition) {
-    for (int left = 2000; left > 0; --left) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return false;
-}
+using monodon::test::eventually;
 
 /// Flips a bit of the first value of a table. The environment must be closed.
 void damage_first_row(const std::filesystem::path& directory, const char* table, std::size_t byte = 0);
