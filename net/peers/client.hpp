@@ -15,13 +15,13 @@ namespace monodon::net {
 
 struct ClientConfig {
     /// `host:port`.
-    std::string address;
+    std::string address = {};
     /// Refuse any other peer, if given.
-    std::optional<PeerId> expected;
+    std::optional<PeerId> expected = std::nullopt;
     /// Empty: whatever chain the node is on.
-    std::string chain_id;
+    std::string chain_id = {};
     /// All zero: whatever genesis the node has.
-    Digest genesis;
+    Digest genesis = {};
     std::string agent = "monodon-client";
     Duration connect = std::chrono::seconds(2);
     Duration greeting = std::chrono::seconds(10);

@@ -17,6 +17,8 @@ namespace {
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// After accept() failed for want of descriptors or memory.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+/// How long the lesser of two peers waits at the start for the dial of the greater.
+constexpr auto kCourtesy = std::chrono::milliseconds(50);
 /// A request id is the serial of its session and a number.
 constexpr unsigned kRequestNumberBits = 40;
 
@@ -231,6 +233,11 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
         const std::lock_guard lock(self->mutex_);
         return self->stopping_;
     };
+    if (self->tls_->self() < member->address.peer) {
+        // Both ends dial, and the dial of the greater would win: it is given a start.
+        member->timer.expires_after(kCourtesy);
+        co_await member->timer.async_wait(as_result);
+    }
     while (!stopping()) {
         if (self->registry_.find(member->address.peer)) {
             // session_ended() wakes us.
@@ -265,11 +272,15 @@ asio::awaitable<std::optional<std::string>> Network::Impl::connect(Self self, st
     auto link = std::make_shared<Link>(std::move(attempt->socket), self->tls_, TlsSide::dialler);
     const Interruptible interrupt_greeting(
         self, [link, member] { asio::post(member->strand, [link] { link->close(); }); });
+    const auto superseded = [self, peer = member->address.peer] {
+        return self->registry_.find(peer) != nullptr;
+    };
     const auto theirs = co_await greet_as_dialler(link, self->hello_for(*link), member->address.peer,
-                                                  budgets_of(self->config_.limits));
+                                                  budgets_of(self->config_.limits), superseded);
     if (!theirs) {
         // The other of two connections that were dialled at the same time has stayed.
-        if (theirs.error().told_by_peer == GoawayReason::duplicate) co_return std::nullopt;
+        const GreetingFailure& failure = theirs.error();
+        if (failure.superseded || failure.told_by_peer == GoawayReason::duplicate) co_return std::nullopt;
         co_return theirs.error().text;
     }
     if (const auto wrong = self->judge_role(*theirs, member->address.peer, true)) {
@@ -422,6 +433,10 @@ void Network::Impl::session_ended(const std::shared_ptr<Session>& session, const
 
 void Network::Impl::report_refusal(std::string_view direction, const std::string& peer,
                                    const std::string& address, const std::string& why) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return;
+    }
     // A peer may be refused every two seconds for ever; from strangers the address is all we know.
     const auto left_out = log_limiter_.admit(fmt::format("{} {} {}", direction, peer, why), now());
     if (!left_out) return;

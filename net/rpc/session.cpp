@@ -48,6 +48,11 @@ Session::Session(std::shared_ptr<Link> link, SessionConfig config, SessionHandle
 void Session::run() { connection_->run(shared_from_this()); }
 
 bool Session::send(MessageClass message_class, Method method, SharedBytes payload) {
+    const MethodInfo* info = find_method(method);
+    const std::size_t bytes = payload ? payload->size() : 0;
+    // The peer would end the connection over it.
+    if (info == nullptr || !info->notice || !info->allows(message_class) || bytes > info->request_max)
+        return false;
     OutMessage message;
     message.message_class = message_class;
     message.method = static_cast<std::uint16_t>(method);
@@ -99,7 +104,8 @@ std::optional<std::string> Session::on_request(const Frame& frame) {
     if (header.chunk == 0) {
         if (auto wrong = served_.begin(header.request_id, header.message_class, now())) return wrong;
         connection_->wake_at(served_.next_due());
-    } else if (served_.begun(header.request_id, header.message_class) && served_.find(header.request_id) == nullptr) {
+    } else if (served_.begun(header.request_id, header.message_class) &&
+               served_.find(header.request_id) == nullptr) {
         // The rest of a request that was past its deadline before it was whole.
         return std::nullopt;
     }

@@ -13,6 +13,12 @@ namespace {
 
 using FrameResult = Expected<FrameHeader, GreetingFailure>;
 
+GreetingFailure failed(std::string text) {
+    GreetingFailure failure;
+    failure.text = std::move(text);
+    return failure;
+}
+
 void write_frame(Link& link, FrameType type, ByteView payload) {
     FrameHeader header;
     header.type = type;
@@ -24,9 +30,9 @@ void write_frame(Link& link, FrameType type, ByteView payload) {
 }
 
 GreetingFailure failure_of(const Link& link, const ErrorCode& error) {
-    if (!link.overdue.empty()) return {link.overdue + " took too long", {}, {}};
-    if (link.tls.state() == TlsState::failed) return {link.tls.error(), {}, {}};
-    return {error == asio::error::eof ? "connection closed by the peer" : error.message(), {}, {}};
+    if (!link.overdue.empty()) return failed(link.overdue + " took too long");
+    if (link.tls.state() == TlsState::failed) return failed(link.tls.error());
+    return failed(error == asio::error::eof ? "connection closed by the peer" : error.message());
 }
 
 /// Runs the handshake to its end; nothing if it is established.
@@ -39,8 +45,7 @@ asio::awaitable<std::optional<GreetingFailure>> secure(std::shared_ptr<Link> lin
         if (!error && link->tls.state() == TlsState::established) co_return std::nullopt;
         if (error || link->tls.state() != TlsState::handshaking) co_return failure_of(*link, error);
         if (error = co_await fill(link); error) co_return failure_of(*link, error);
-        if (link->bytes_in > kGreetingBytesMax)
-            co_return GreetingFailure{"too much before the hello", {}, {}};
+        if (link->bytes_in > kGreetingBytesMax) co_return failed("too much before the hello");
         if (!heard)
             link->arm_watchdog(link, begin + std::min(budgets.tls, budgets.total), "the TLS handshake");
         link->tls.handshake();
@@ -51,7 +56,7 @@ asio::awaitable<std::optional<GreetingFailure>> secure(std::shared_ptr<Link> lin
 asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_ptr<Bytes> payload) {
     for (;;) {
         const auto frame = link->reader.next();
-        if (!frame) co_return Unexpected{GreetingFailure{std::string(name(frame.error())), {}, {}}};
+        if (!frame) co_return Unexpected{failed(std::string(name(frame.error())))};
         if (frame->has_value()) {
             payload->assign((*frame)->payload.begin(), (*frame)->payload.end());
             co_return (*frame)->header;
@@ -60,7 +65,7 @@ asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_
         link->reader.commit(bytes);
         if (bytes > 0) continue;
         if (link->tls.state() == TlsState::closed) {
-            co_return Unexpected{GreetingFailure{"connection closed by the peer", {}, {}}};
+            co_return Unexpected{failed("connection closed by the peer")};
         }
         if (link->tls.state() == TlsState::failed) {
             co_await flush(link);
@@ -69,7 +74,7 @@ asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_
         if (const ErrorCode error = co_await fill(link); error)
             co_return Unexpected{failure_of(*link, error)};
         if (link->bytes_in > kGreetingBytesMax) {
-            co_return Unexpected{GreetingFailure{"too much before the hello", {}, {}}};
+            co_return Unexpected{failed("too much before the hello")};
         }
     }
 }
@@ -98,7 +103,8 @@ asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<
 
 asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_ptr<Link> link, Hello ours,
                                                                    std::optional<PeerId> expected,
-                                                                   GreetingBudgets budgets) {
+                                                                   GreetingBudgets budgets,
+                                                                   std::function<bool()> superseded) {
     const Time begin = now();
     if (auto failure = co_await secure(link, budgets, begin)) {
         // The peer may still be sending; closing at once would lose the alert that tells it why.
@@ -112,6 +118,12 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
             std::string(describe(GoawayReason::wrong_peer)) + ": " + link->tls.peer().text() + " answered",
             GoawayReason::wrong_peer,
             {}}};
+    }
+    if (superseded && superseded()) {
+        co_await refuse(link, GoawayReason::duplicate);
+        GreetingFailure failure = failed(std::string(describe(GoawayReason::duplicate)));
+        failure.superseded = true;
+        co_return Unexpected{std::move(failure)};
     }
     link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
     write_frame(*link, FrameType::hello, encode(ours));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,13 +31,18 @@ struct GreetingFailure {
     std::string text;
     std::optional<GoawayReason> told_peer;
     std::optional<GoawayReason> told_by_peer;
+    /// Given up because it was not needed any more.
+    bool superseded = false;
 };
 
-/// The TLS handshake, then our HELLO, then the peer's answer. `expected` is the peer that was dialled. On
-/// failure the link has been closed.
+/// The TLS handshake, then our HELLO, then the peer's answer. `expected` is the peer that was dialled. If
+/// `superseded` says so before the HELLO, the peer has connected to us meanwhile: of two simultaneous dials
+/// the one that is further along then stays, without the other ever having counted. On failure the link has
+/// been closed.
 asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_ptr<Link> link, Hello ours,
                                                                    std::optional<PeerId> expected,
-                                                                   GreetingBudgets budgets);
+                                                                   GreetingBudgets budgets,
+                                                                   std::function<bool()> superseded = {});
 
 /// The TLS handshake, then the peer's HELLO, which agrees with ours. The link waits for answer_hello() or
 /// refuse(). On failure it has been closed.

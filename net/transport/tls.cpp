@@ -18,7 +18,7 @@ static_assert(kAlpn.size() == kAlpnWire[0]);
 // A gathered buffer of 128 KiB with its record overhead, and a little.
 constexpr std::size_t kOutputReserve = 160 * 1024;
 // A peer that asks for new keys all the time and never reads the answers must not fill our memory.
-constexpr std::size_t kOutputMax = 1024 * 1024;
+constexpr std::size_t kOutputMax = 256 * 1024;
 
 Time system_now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 

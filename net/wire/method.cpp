@@ -68,10 +68,16 @@ static_assert(within_message_limit());
 }  // namespace
 
 const MethodInfo* find_method(std::uint16_t number) {
-    for (const MethodInfo& info : kMethods) {
-        if (static_cast<std::uint16_t>(info.method) == number) return &info;
-    }
-    return nullptr;
+    // Asked for every frame: a table instead of a search.
+    static constexpr auto index = [] {
+        std::array<std::uint8_t, 64> places{};
+        for (std::size_t at = 0; at < kMethods.size(); ++at) {
+            places.at(static_cast<std::size_t>(kMethods[at].method)) = static_cast<std::uint8_t>(at + 1);
+        }
+        return places;
+    }();
+    if (number >= index.size() || index[number] == 0) return nullptr;
+    return &kMethods[index[number] - 1U];
 }
 
 const MethodInfo* find_method(Method method) { return find_method(static_cast<std::uint16_t>(method)); }

@@ -14,7 +14,12 @@ namespace {
 
 KeyHandle make_key(const std::string& type) {
     if (type == "ED25519") return KeyHandle(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-    if (type == "RSA") return KeyHandle(EVP_RSA_gen(2048));
+    if (type == "RSA") {
+        // Slow to make, and never used for anything but to be refused.
+        static const KeyHandle made(EVP_RSA_gen(2048));
+        EVP_PKEY_up_ref(made.get());
+        return KeyHandle(made.get());
+    }
     return KeyHandle(EVP_EC_gen(type.c_str()));
 }
 
