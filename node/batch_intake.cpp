@@ -1,6 +1,7 @@
 #include "node/batch_intake.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 namespace monodon::node {
@@ -15,47 +16,24 @@ SharedBytes exactly(const Slice& slice) {
 
 }  // namespace
 
-BatchIntake::BatchIntake(const dag::Committee& committee, std::size_t bytes_max, IntakePorts ports)
-    : committee_(committee), bytes_max_(bytes_max), ports_(std::move(ports)), pending_(committee.size()) {}
-
-bool BatchIntake::begin() {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
-    ++tasks_;
-    return true;
-}
-
-void BatchIntake::end() {
-    std::function<void()> idle;
-    {
-        const std::lock_guard lock(mutex_);
-        if (--tasks_ == 0) idle = std::exchange(idle_, nullptr);
-    }
-    if (idle) idle();
-}
-
-void BatchIntake::stop(std::function<void()> idle) {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-        if (tasks_ > 0) {
-            idle_ = std::move(idle);
-            return;
-        }
-    }
-    idle();
-}
+BatchIntake::BatchIntake(const dag::Committee& committee, std::size_t bytes_max, IntakePorts ports,
+                         std::shared_ptr<Gate> gate)
+    : committee_(committee),
+      bytes_max_(bytes_max),
+      ports_(std::move(ports)),
+      gate_(std::move(gate)),
+      pending_(committee.size()) {}
 
 void BatchIntake::offer(dag::ValidatorIndex from, Slice batch) {
     const std::size_t bytes = batch.bytes.size();
-    if (pending_[from.value()].fetch_add(bytes) + bytes > bytes_max_ || !begin()) {
+    if (pending_[from.value()].fetch_add(bytes) + bytes > bytes_max_ || !gate_->enter()) {
         pending_[from.value()] -= bytes;
         ++refused_;
         return;
     }
     ports_.post_crypto([self = shared_from_this(), from, batch = std::move(batch)] {
         self->take_offer(from, batch);
-        self->end();
+        self->gate_->leave();
     });
 }
 
@@ -72,10 +50,10 @@ void BatchIntake::take_offer(dag::ValidatorIndex from, const Slice& batch) {
     const dag::PayloadEntry entry = dag::payload_entry(committee_, *view, batch.bytes);
     auto durable = [self = shared_from_this(), entry] {
         self->pending_[entry.author.value()] -= entry.bytes;
-        if (!self->begin()) return;
+        if (!self->gate_->enter()) return;
         ++self->stored_;
         self->ports_.stored(entry);
-        self->end();
+        self->gate_->leave();
     };
     // What is refused here is not acknowledged: its author offers it again while it is of use.
     if (!ports_.store(entry, exactly(batch), storage::Standing::offered, std::move(durable))) refuse();
@@ -100,11 +78,11 @@ struct BatchIntake::Collection {
 
 void BatchIntake::fetched(std::vector<Slice> batches, std::vector<Digest> expected,
                           std::function<void(Fetched)> done) {
-    if (!begin()) return;
+    if (!gate_->enter()) return;
     ports_.post_crypto([self = shared_from_this(), batches = std::move(batches),
                         expected = std::move(expected), done = std::move(done)]() mutable {
         self->take_fetched(batches, std::move(expected), std::move(done));
-        self->end();
+        self->gate_->leave();
     });
 }
 
@@ -132,10 +110,10 @@ void BatchIntake::take_fetched(const std::vector<Slice>& batches, std::vector<Di
             ++collection->missing;
         }
         auto durable = [self = shared_from_this(), collection, entry] {
-            if (!self->begin()) return;
+            if (!self->gate_->enter()) return;
             ++self->stored_;
             collection->settle(&entry);
-            self->end();
+            self->gate_->leave();
         };
         if (!ports_.store(entry, exactly(batch), storage::Standing::named, std::move(durable))) {
             ++refused_;

@@ -3,12 +3,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string_view>
 #include <vector>
 
 #include "dag/model/batch.hpp"
 #include "dag/model/committee.hpp"
+#include "node/gate.hpp"
 #include "node/slice.hpp"
 #include "storage/batch_store.hpp"
 
@@ -31,7 +31,9 @@ class BatchIntake : public std::enable_shared_from_this<BatchIntake> {
  public:
     /// `bytes_max`: of one author, being hashed or written; what comes beyond is dropped, and its author
     /// sends it again. Keeps a reference to the committee.
-    BatchIntake(const dag::Committee& committee, std::size_t bytes_max, IntakePorts ports);
+    /// While the gate is closed nothing is taken and no port is called.
+    BatchIntake(const dag::Committee& committee, std::size_t bytes_max, IntakePorts ports,
+                std::shared_ptr<Gate> gate);
 
     /// A batch that its author sent.
     void offer(dag::ValidatorIndex from, Slice batch);
@@ -43,8 +45,6 @@ class BatchIntake : public std::enable_shared_from_this<BatchIntake> {
     /// Batches that came in reply to a request for `expected`. `done` runs on any thread when all that were
     /// right are durable.
     void fetched(std::vector<Slice> batches, std::vector<Digest> expected, std::function<void(Fetched)> done);
-    /// From now on nothing is taken; `idle` runs when no port will be called any more, perhaps at once.
-    void stop(std::function<void()> idle);
 
     [[nodiscard]] std::uint64_t stored() const { return stored_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
@@ -54,8 +54,6 @@ class BatchIntake : public std::enable_shared_from_this<BatchIntake> {
  private:
     struct Collection;
 
-    [[nodiscard]] bool begin();
-    void end();
     void take_offer(dag::ValidatorIndex from, const Slice& batch);
     void take_fetched(const std::vector<Slice>& batches, std::vector<Digest> expected,
                       std::function<void(Fetched)> done);
@@ -63,16 +61,11 @@ class BatchIntake : public std::enable_shared_from_this<BatchIntake> {
     const dag::Committee& committee_;
     const std::size_t bytes_max_;
     const IntakePorts ports_;
+    const std::shared_ptr<Gate> gate_;
     /// By author.
     std::vector<std::atomic<std::size_t>> pending_;
     std::atomic<std::uint64_t> stored_{0};
     std::atomic<std::uint64_t> refused_{0};
-
-    std::mutex mutex_;
-    bool stopping_ = false;
-    /// Tasks that may call a port.
-    std::size_t tasks_ = 0;
-    std::function<void()> idle_;
 };
 
 }  // namespace monodon::node

@@ -18,7 +18,7 @@ struct Submission {
     std::vector<Slice> transactions;
     Stage want = Stage::committed;
     Duration timeout = std::chrono::seconds(10);
-    /// On the worker's strand; must be quick.
+    /// On the worker's strand, or on any thread once the worker has stopped; must be quick.
     std::function<void(const StageReport&)> report;
 };
 

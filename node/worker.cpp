@@ -11,6 +11,7 @@
 
 #include "net/core/check.hpp"
 #include "node/batch_intake.hpp"
+#include "node/gate.hpp"
 #include "node/mempool.hpp"
 
 namespace asio = boost::asio;
@@ -63,7 +64,8 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
             IntakePorts{ports_.post_crypto, ports_.store, ports_.fault,
                         [weak = weak_from_this()](const dag::PayloadEntry& entry) {
                             if (const auto self = weak.lock()) self->stored_offer(entry);
-                        }});
+                        }},
+            gate_);
     }
 
     void start() {
@@ -71,25 +73,29 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     }
 
     void stop(std::function<void()> done) {
-        asio::post(strand_, [self = shared_from_this(), done = std::move(done)]() mutable {
-            self->mempool_->stop();
-            self->mempool_->publish();
-            self->stopping_ = true;
-            self->batch_timer_.cancel();
-            self->tick_timer_.cancel();
-            self->intake_->stop(
-                [self, done = std::move(done)]() mutable { asio::post(self->strand_, std::move(done)); });
+        gate_->close([self = shared_from_this(), done = std::move(done)]() mutable {
+            // What was let in before is on the strand before this.
+            asio::post(self->strand_, [self, done = std::move(done)] {
+                self->mempool_->stop();
+                self->mempool_->publish();
+                self->stopped_ = true;
+                self->batch_timer_.cancel();
+                self->tick_timer_.cancel();
+                done();
+            });
         });
     }
 
-    /// Runs `action(Impl&)` on the strand, unless the worker has stopped by then.
+    /// Runs `action(Impl&)` on the strand. False, and nothing happens, once the worker is being stopped.
     template <class Action>
-    void run(Action action) {
+    bool run(Action action) {
+        if (!gate_->enter()) return false;
         asio::post(strand_, [self = shared_from_this(), action = std::move(action)]() mutable {
-            if (self->stopping_) return;
             action(*self);
             self->arm();
         });
+        gate_->leave();
+        return true;
     }
 
     std::uint64_t submit(Submission submission) {
@@ -102,14 +108,18 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
         const std::uint64_t number = prepared->number;
         std::size_t bytes = 0;
         for (const Slice& transaction : prepared->submission.transactions) bytes += transaction.bytes.size();
-        auto hand_in = [self = shared_from_this(), prepared = std::move(prepared)] {
+        auto hand_in = [self = shared_from_this(), prepared] {
             prepare(self->application_, *prepared);
-            asio::post(self->strand_, [self, prepared] { self->admit(*prepared); });
+            const bool taken = self->run([prepared](Impl& impl) { impl.mempool_->admit(*prepared); });
+            if (!taken) refuse_stopped(*prepared);
         };
         if (bytes <= kInlineBytes) {
             hand_in();
-        } else {
+        } else if (gate_->enter()) {
             ports_.post_crypto(std::move(hand_in));
+            gate_->leave();
+        } else {
+            refuse_stopped(*prepared);
         }
         return number;
     }
@@ -133,15 +143,11 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     BatchIntake& intake() { return *intake_; }
 
  private:
-    void admit(const PreparedSubmission& prepared) {
-        if (stopping_) {
-            StageReport report;
-            report.kind = StageReport::Kind::stopped;
-            report.last = true;
-            return prepared.submission.report(report);
-        }
-        mempool_->admit(prepared);
-        arm();
+    static void refuse_stopped(const PreparedSubmission& prepared) {
+        StageReport report;
+        report.kind = StageReport::Kind::stopped;
+        report.last = true;
+        prepared.submission.report(report);
     }
 
     // On a thread of the store.
@@ -179,7 +185,7 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     auto when_due(Action action) {
         return [weak = weak_from_this(), action](const boost::system::error_code& error) {
             const auto self = weak.lock();
-            if (!self || error || self->stopping_) return;
+            if (!self || error || self->stopped_) return;
             action(*self);
             self->arm();
         };
@@ -216,7 +222,8 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     asio::steady_timer tick_timer_;
     bool batch_timer_armed_ = false;
     bool tick_timer_armed_ = false;
-    bool stopping_ = false;
+    bool stopped_ = false;
+    const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 
     std::unique_ptr<Mempool> mempool_;
     std::shared_ptr<BatchIntake> intake_;

@@ -31,13 +31,14 @@ class Worker {
     Worker(boost::asio::any_io_executor executor, WorkerConfig config, const dag::Committee& committee,
            dag::ValidatorIndex self, const Application& application, WorkerPorts ports,
            std::vector<dag::PayloadEntry> recovered);
-    /// stop() must have completed, or the executor no longer run.
+    /// stop() must have completed, or never been needed: nothing may run on the executor any more.
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
     void start();
-    /// Tells every waiting submitter, then calls `done` on the strand; no port is called afterwards.
+    /// Finishes what has been let in, tells every waiting submitter, then calls `done` on the strand. After
+    /// that no port is called and nothing is posted to the executor. Once only.
     void stop(std::function<void()> done);
 
     // ---- clients ----
