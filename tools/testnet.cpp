@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <deque>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <boost/json/array.hpp>
@@ -89,8 +90,13 @@ bool ends_a_process(int signal) { return signal != SIGSTOP && signal != SIGCONT 
 /// Sends a signal to each; those that do not run make the command fail, after the others have got it.
 int signal_all(const Selection& selection, int signal, const char* done) {
     int code = kExitDone;
+    // All get it before any is waited for: `kill` of a whole committee is as sudden as it can be.
+    std::set<std::string> sent;
     for (const Member& member : selection.members) {
-        if (!member.process || !send_signal(*member.process, signal)) {
+        if (member.process && send_signal(*member.process, signal)) sent.insert(member.name);
+    }
+    for (const Member& member : selection.members) {
+        if (!sent.contains(member.name)) {
             code = report({kExitFailed, fmt::format("{} does not run; `monodon testnet add {}` starts it",
                                                     member.name, member.name)});
             continue;

@@ -102,7 +102,7 @@ class ExitCodes(unittest.TestCase):
             self.check(78, "run", "--home", f"{folder}/none", says="monodon init")
             (home / "config.toml").write_text("[worker]\nbatch_delay = 5\n")
             self.check(78, "config", "show", "--home", home, says="config.toml:2")
-            self.check(78, "testnet", "up", "--dir", f"{folder}/n", "--set", "log.level=loud", says="log.level")
+            self.check(78, "testnet", "up", "--dir", folder, "--set", "log.level=loud", says="log.level")
 
     def test_what_is_no_testnet_is_named(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,8 @@ class Configuration(unittest.TestCase):
             file = Path(folder) / "config.toml"
             file.write_text('[log]\nlevel = "warn"\n[worker]\nbatch_delay = "7ms"\n[net]\nclients = 5\n')
             rows = self.rows(
-                "--file", file, "--set", "log.level=error", MONODON_LOG_LEVEL="debug", MONODON_NET_CLIENTS="9"
+                "--file", file, "--set", "log.level=error",
+                MONODON_LOG_LEVEL="debug", MONODON_NET_CLIENTS="9",
             )
             self.assertEqual((rows["log.level"]["value"], rows["log.level"]["origin"]), ('"error"', "--set"))
             self.assertEqual(rows["net.clients"]["value"], "9")

@@ -188,7 +188,8 @@ TEST_CASE("a committee is made with keys, homes and addresses that its genesis n
 TEST_CASE("the DAG as text has a line for each round and a cell for each validator") {
     const auto answer = object_of(R"({"validators": ["v0", "v1"], "rounds": [
         {"round": 7, "vertices": [
-            {"author": 0, "digest": "3f2a9c01", "parents": [0, 1], "ordered": true, "anchor": true, "batches": 2},
+            {"author": 0, "digest": "3f2a9c01", "parents": [0, 1], "ordered": true, "anchor": true,
+             "batches": 2},
             {"author": 1, "digest": "aabbccdd", "parents": [1], "ordered": true}]},
         {"round": 8, "vertices": [{"author": 1, "digest": "00112233", "parents": [0, 1]}]}]})");
     const std::string text = dag_text(answer, 0, false);
