@@ -15,8 +15,8 @@
 
 #include "node/config.hpp"
 #include "node/genesis.hpp"
-#include "node/host_port.hpp"
 #include "node/home.hpp"
+#include "node/host_port.hpp"
 
 namespace monodon::tools {
 
