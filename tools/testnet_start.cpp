@@ -67,7 +67,7 @@ Result<void> save_genesis(const TestnetDir& testnet, std::vector<node::GenesisMe
     return {};
 }
 
-Result<void> check_settings(const std::vector<std::string>& settings) {
+Result<void> check(const std::vector<std::string>& settings) {
     const auto config = node::Config::load({std::nullopt, {}, settings});
     if (config) return {};
     return failure(node::kExitConfiguration, fmt::format("{}", fmt::join(config.error(), "\nmonodon: ")));
@@ -89,6 +89,12 @@ Result<Descriptor> listen_on_loopback(std::uint16_t port) {
         if (listener || std::chrono::steady_clock::now() > deadline) return listener;
         std::this_thread::sleep_for(kPortPoll);
     }
+}
+
+Result<void> check_settings(const TestnetUp& options) {
+    std::vector<std::string> settings = options.settings;
+    for (const std::string& line : options.node_settings) settings.push_back(line.substr(line.find(':') + 1));
+    return check(settings);
 }
 
 Result<std::pair<TestnetDir, std::vector<Listeners>>> make_testnet(const TestnetUp& options) {
@@ -181,7 +187,7 @@ Result<void> apply_settings(TestnetDir& testnet, const TestnetUp& options) {
         lay_over(node->settings, line.substr(colon + 1));
     }
     for (const TestnetNode& node : testnet.nodes()) {
-        if (auto checked = check_settings(node.settings); !checked) return checked;
+        if (auto checked = check(node.settings); !checked) return checked;
     }
     return {};
 }

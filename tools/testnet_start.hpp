@@ -18,6 +18,9 @@ struct Listeners {
 [[nodiscard]] Result<Descriptor> listen_on_loopback(std::uint16_t port);
 [[nodiscard]] std::uint16_t port_of(const Descriptor& listener);
 
+/// Whether a node would start with the settings of the options.
+[[nodiscard]] Result<void> check_settings(const TestnetUp& options);
+
 /// A new committee in an empty or missing directory: keys, homes, genesis, addresses. The listeners are those
 /// of its nodes, in order.
 [[nodiscard]] Result<std::pair<TestnetDir, std::vector<Listeners>>> make_testnet(const TestnetUp& options);

@@ -74,6 +74,7 @@ class Up {
                                            options_.dir, size));
             }
         } else {
+            if (auto checked = check_settings(options_); !checked) return checked;
             auto made = make_testnet(options_);
             if (!made) return Unexpected{made.error()};
             testnet_ = std::move(made->first);
