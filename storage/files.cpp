@@ -23,12 +23,12 @@ Result<void> sync_directory(const std::filesystem::path& directory) {
 }
 
 Result<void> make_private_directory(const std::filesystem::path& directory) {
-    if (::mkdir(directory.c_str(), 0700) != 0) {
+    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
         const int error = errno;
-        if (error == EEXIST) return {};
         return fail(error == ENOSPC || error == EDQUOT ? StoreError::no_space : StoreError::failed,
                     fmt::format("cannot make directory {}: {}", directory.string(), system_text(error)));
     }
+    // Also if it was there: who made it may have been killed before this.
     // "a/b/" has the parent "a/b", which would be the directory itself.
     const auto plain = directory.has_filename() ? directory : directory.parent_path();
     return sync_directory(plain.has_parent_path() ? plain.parent_path() : ".");

@@ -141,7 +141,10 @@ class GroupWriter {
         if (!more && !survives(more.error())) return false;
         std::unique_lock lock(mutex_);
         idle_wanted_ = idle_wanted_ || !more || *more;
-        if (more) return true;
+        if (more) {
+            stats_.stalled.reset();
+            return true;
+        }
         changed_.wait_for(lock, options_.retry_after, [this] { return stopping_ || !queue_.empty(); });
         return true;
     }

@@ -70,11 +70,14 @@ Result<void> Environment::open_files() {
     if (!exists && !options_.create) {
         return fail(StoreError::missing, fmt::format("there is no store in {}", options_.directory.string()));
     }
-    if (auto made = make_private_directory(options_.directory); !made) return made;
+    if (options_.create) {
+        if (auto made = make_private_directory(options_.directory); !made) return made;
+    }
     std::error_code error;
     const auto canonical = std::filesystem::canonical(options_.directory, error);
-    if (error)
+    if (error) {
         return fail(StoreError::failed, fmt::format("{}: {}", options_.directory.string(), error.message()));
+    }
     options_.directory = canonical;
     if (!open_directories().add(canonical)) {
         return fail(StoreError::in_use,
@@ -88,7 +91,7 @@ Result<void> Environment::open_files() {
     if (code == MDB_SUCCESS) code = mdb_env_set_mapsize(env_, options_.map_size);
     if (code == MDB_SUCCESS) code = mdb_env_open(env_, canonical.c_str(), MDB_NOTLS, 0600);
     if (code != MDB_SUCCESS) return lmdb_failure(code, fmt::format("cannot open {}", canonical.string()));
-    if (!exists) {
+    if (options_.create) {
         if (auto synced = sync_directory(canonical); !synced) return synced;
     }
     allocated_ = file_size(env_);

@@ -199,6 +199,26 @@ TEST_CASE("a full disk delays writes, which then succeed in order") {
     }
 }
 
+TEST_CASE("a full disk that pruning meets is forgotten once pruning goes on") {
+    const TemporaryDirectory directory;
+    Faults faults;
+    auto options = consensus_options(directory.path());
+    options.environment.faults = faults.hook();
+    const auto store = open_consensus(options);
+    DagMaker maker;
+    for (int round = 0; round < 20; ++round) store->write(maker.add_round().records(), {});
+    store->write({dag::GraphFloorRecord{dag::Round{10}}}, {});
+    flush(*store);
+    faults.step = lmdb::DiskStep::reserve;
+    faults.error = ENOSPC;
+    faults.times = 1'000'000;
+    store->prune({dag::Round{10}, dag::CommitIndex{10}});
+    REQUIRE(eventually([&] { return store->stats().stalled.has_value(); }));
+    faults.times = 0;
+    CHECK(eventually([&] { return store->pruned_rows() == 50; }));
+    CHECK(eventually([&] { return !store->stats().stalled; }));
+}
+
 TEST_CASE("a store on a full disk can be closed") {
     const TemporaryDirectory directory;
     Faults faults;
