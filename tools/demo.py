@@ -239,8 +239,8 @@ def demo(options, directory):
 def parse():
     parser = argparse.ArgumentParser(
         prog="tools/demo",
-        description="Builds Monodon, starts a committee on this machine, loads the machine's package database "
-        "through all nodes, reads every key back from every node, measures a load, and compares the chains.",
+        description="Builds Monodon, starts a committee here, loads the package database of this machine "
+        "through all nodes, reads every key back from each, measures a load, and compares the chains.",
         epilog="Example: ./tools/demo --once",
     )
     add = parser.add_argument
