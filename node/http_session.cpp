@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <optional>
 
 #include <boost/asio/co_spawn.hpp>
@@ -50,7 +51,22 @@ struct Slot {
     explicit Slot(const asio::any_io_executor& executor) : timer(executor) {}
     asio::steady_timer timer;
     std::optional<HttpResponse> response;
+    /// The client has closed its end.
+    bool abandoned = false;
+    /// To be called if nobody waits for the answer any more.
+    std::function<void()> gone;
 };
+
+/// Runs `change` with the slot on its executor, if somebody still waits for it there.
+template <class Change>
+void change_slot(const std::weak_ptr<Slot>& weak, Change change) {
+    // Whoever answers may come when the request, or the whole server, is gone.
+    const auto held = weak.lock();
+    if (!held) return;
+    asio::post(held->timer.get_executor(), [weak, change = std::move(change)]() mutable {
+        if (const auto slot = weak.lock()) change(*slot);
+    });
+}
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -77,7 +93,7 @@ std::optional<HttpResponse> parse_failure(const error_code& error, std::uint32_t
 
 }  // namespace
 
-class HttpSession::Impl {
+class HttpSession::Impl : public std::enable_shared_from_this<Impl> {
  public:
     Impl(HttpSocket socket, std::shared_ptr<HttpShared> shared)
         : stream_(std::move(socket)),
@@ -158,16 +174,14 @@ class HttpSession::Impl {
         if (!parser.is_done() && !co_await read_body()) co_return false;
         const bool keep = parser.get().keep_alive();
         match.request.body = std::make_shared<const Bytes>(std::move(parser.get().body()));
-        HttpResponse response = co_await answer(match.route, std::move(match.request));
-        co_return co_await write(std::move(response), keep && !finishing_) && keep;
+        auto response = co_await answer(match.route, std::move(match.request));
+        if (!response) co_return false;
+        co_return co_await write(std::move(*response), keep && !finishing_) && keep;
     }
 
     /// The refusal of a request of which the header is known, if it is to be refused.
     std::optional<HttpResponse> check(std::variant<RouteTable::Match, HttpResponse>& found) const {
         const Parser::value_type& head = parser_->get();
-        if (head.version() != 10 && head.version() != 11) {
-            return error_response(505, "version", "this server speaks HTTP/1.1 and HTTP/1.0");
-        }
         if (auto refused = tcp() ? check_host(head) : check_user(head)) return refused;
         if (auto* refused = std::get_if<HttpResponse>(&found)) return std::move(*refused);
         const std::size_t most = std::get<RouteTable::Match>(found).route->body_max;
@@ -181,7 +195,7 @@ class HttpSession::Impl {
             return error_response(400, "bad_request", "a request needs one Host header");
         }
         const std::string_view host = view(hosts.first->value());
-        if (!is_our_host(host, shared_->config.hosts, local_)) {
+        if (!is_our_host(host, shared_->names, local_)) {
             return error_response(
                 421, "host",
                 "the request names another host; ours are localhost, the address of api.listen and "
@@ -224,26 +238,50 @@ class HttpSession::Impl {
         co_return false;
     }
 
-    asio::awaitable<HttpResponse> answer(const Route* route, HttpRequest request) {
+    /// Nothing if the client has gone, or the connection is being closed.
+    asio::awaitable<std::optional<HttpResponse>> answer(const Route* route, HttpRequest request) {
         const auto slot = std::make_shared<Slot>(stream_.get_executor());
         slot_ = slot;
         slot->timer.expires_after(limits().handler);
-        // The answer may come when nobody waits any more, or after the server.
-        route->handler(std::move(request), Respond([weak = std::weak_ptr<Slot>(slot)](HttpResponse response) {
-                           const auto held = weak.lock();
-                           if (!held) return;
-                           asio::post(held->timer.get_executor(),
-                                      [weak, response = std::move(response)]() mutable {
-                                          const auto filled = weak.lock();
-                                          if (!filled) return;
-                                          filled->response = std::move(response);
-                                          filled->timer.cancel();
-                                      });
-                       }));
+        const std::weak_ptr<Slot> weak = slot;
+        const auto fill = [weak](HttpResponse response) {
+            change_slot(weak, [response = std::move(response)](Slot& filled) mutable {
+                filled.response = std::move(response);
+                filled.timer.cancel();
+            });
+        };
+        const auto watch = [weak](std::function<void()> gone) {
+            change_slot(weak,
+                        [gone = std::move(gone)](Slot& watched) mutable { watched.gone = std::move(gone); });
+        };
+        route->handler(std::move(request), Respond(fill, watch));
+        watch_for_end(slot);
         if (!slot->response) co_await slot->timer.async_wait(as_result);
         slot_.reset();
-        if (!slot->response) co_return error_response(504, "timeout", "no answer in time; ask again later");
-        co_return std::move(*slot->response);
+        error_code error;
+        stream_.socket().cancel(error);
+        if (slot->response) co_return std::move(slot->response);
+        if (slot->gone) slot->gone();
+        if (slot->abandoned || finishing_) co_return std::nullopt;
+        co_return error_response(504, "timeout", "no answer in time; ask again later");
+    }
+
+    /// A client that hangs up frees its place at once, however long its request would have waited.
+    void watch_for_end(const std::shared_ptr<Slot>& slot) {
+        stream_.socket().async_wait(
+            asio::socket_base::wait_read,
+            [self = weak_from_this(), weak = std::weak_ptr<Slot>(slot)](const error_code& error) {
+                const auto session = self.lock();
+                const auto watched = weak.lock();
+                if (error || !session || !watched) return;
+                Byte byte = 0;
+                const auto got =
+                    ::recv(session->stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+                // A next request that came early waits for its turn.
+                if (got > 0 || (got < 0 && errno == EAGAIN)) return;
+                watched->abandoned = true;
+                watched->timer.cancel();
+            });
     }
 
     asio::awaitable<bool> write(HttpResponse response, bool keep) {
@@ -303,7 +341,7 @@ asio::awaitable<void> run_session([[maybe_unused]] std::shared_ptr<HttpSession> 
 }  // namespace
 
 HttpSession::HttpSession(HttpSocket socket, std::shared_ptr<HttpShared> shared)
-    : impl_(std::make_unique<Impl>(std::move(socket), std::move(shared))) {}
+    : impl_(std::make_shared<Impl>(std::move(socket), std::move(shared))) {}
 
 HttpSession::~HttpSession() = default;
 

@@ -18,9 +18,13 @@ using HttpSocket = boost::asio::basic_stream_socket<boost::asio::generic::stream
 
 /// What all connections of one server look at.
 struct HttpShared {
-    explicit HttpShared(HttpServerConfig wanted) : config(std::move(wanted)), table(config.routes) {}
+    explicit HttpShared(HttpServerConfig wanted) : config(std::move(wanted)), table(config.routes) {
+        if (config.listen) names.push_back(config.listen->host);
+    }
     const HttpServerConfig config;
     const RouteTable table;
+    /// By which requests may call this host: those of the configuration, and what it listens at.
+    std::vector<std::string> names = config.hosts;
     std::atomic<std::uint64_t> open{0};
     std::atomic<std::uint64_t> requests{0};
 };
@@ -44,7 +48,7 @@ class HttpSession {
 
  private:
     class Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace monodon::node

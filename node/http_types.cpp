@@ -92,18 +92,25 @@ HttpResponse error_response(unsigned status, std::string_view code, std::string_
 }
 
 struct Respond::State {
-    explicit State(Sink wanted) : sink(std::move(wanted)) {}
+    State(Sink wanted_sink, Watch wanted_watch)
+        : sink(std::move(wanted_sink)), watch(std::move(wanted_watch)) {}
     ~State() {
         if (!called) sink(error_response(500, "internal", "the request was dropped; try again"));
     }
     std::atomic<bool> called{false};
     Sink sink;
+    Watch watch;
 };
 
-Respond::Respond(Sink sink) : state_(std::make_shared<State>(std::move(sink))) {}
+Respond::Respond(Sink sink, Watch watch)
+    : state_(std::make_shared<State>(std::move(sink), std::move(watch))) {}
 
 void Respond::operator()(HttpResponse response) const {
     if (state_ && !state_->called.exchange(true)) state_->sink(std::move(response));
+}
+
+void Respond::when_gone(std::function<void()> callback) const {
+    if (state_ && state_->watch && !state_->called) state_->watch(std::move(callback));
 }
 
 std::variant<RouteTable::Match, HttpResponse> RouteTable::find(std::string_view method,

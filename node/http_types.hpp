@@ -49,9 +49,14 @@ struct HttpResponse {
 class Respond {
  public:
     using Sink = std::function<void(HttpResponse)>;
+    /// Takes what is to be called when nobody waits any more.
+    using Watch = std::function<void(std::function<void()>)>;
     Respond() = default;
-    explicit Respond(Sink sink);
+    explicit Respond(Sink sink, Watch watch = {});
     void operator()(HttpResponse response) const;
+    /// Calls back at most once, on the executor of the connection: when the client has gone away, or was told
+    /// that it took too long, before there was an answer.
+    void when_gone(std::function<void()> callback) const;
 
  private:
     struct State;

@@ -103,7 +103,8 @@ void submit(const NodeViewPtr& view, const HttpRequest& request, const Respond& 
     const TxWait wait{view, respond, sha256(*request.body)};
     submission.transactions.push_back(Slice::whole(request.body));
     submission.report = [wait](const StageReport& report) { wait.on_report(report); };
-    view->submit(std::move(submission));
+    const std::uint64_t number = view->submit(std::move(submission));
+    respond.when_gone([view, number] { view->forget(number); });
 }
 
 void find_transaction(const NodeViewPtr& view, const HttpRequest& request, const Respond& respond) {

@@ -1,0 +1,171 @@
+#include <map>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "node/admin_api.hpp"
+#include "node/metrics.hpp"
+#include "node/public_api.hpp"
+#include "tests/node/fake_node.hpp"
+#include "tests/node/support.hpp"
+
+namespace monodon::node {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Asked;
+using test::contains;
+using test::FakeNode;
+using test::text;
+
+namespace json = boost::json;
+
+TEST_CASE("the admin socket shows peers, store, queues, state and configuration") {
+    FakeNode node;
+    PeerSnapshot peer;
+    peer.peer_id = "12D3KooWA";
+    peer.name = "v1";
+    peer.validator = 1;
+    peer.outbound = true;
+    peer.rtt = 1500us;
+    peer.queued_bytes = {1, 2, 3, 4, 5};
+    node.peers = {peer, PeerSnapshot{}};
+    const auto routes = admin_routes(node.view());
+    const json::value peers = json::parse(Asked(routes, "GET", "/v1/peers").body());
+    CHECK(peers.at(0).at("direction") == "out");
+    CHECK(peers.at(0).at("rtt_ms") == 1.5);
+    CHECK(peers.at(0).at("validator") == 1);
+    CHECK(peers.at(0).at("queued") == json::parse("[1,2,3,4,5]"));
+    CHECK(peers.at(1).at("direction") == "in");
+    CHECK_FALSE(peers.at(1).as_object().contains("rtt_ms"));
+
+    const json::object store = Asked(routes, "GET", "/v1/store").object();
+    CHECK(store.at("environments").at(0).at("name") == "consensus");
+    CHECK(store.at("environments").at(0).as_object().contains("written"));
+    CHECK_FALSE(store.at("environments").at(1).as_object().contains("written"));
+    CHECK(json::parse(Asked(routes, "GET", "/v1/queues").body()).at(0) ==
+          json::parse("{\"name\":\"engine\",\"items\":3,\"bytes\":300,\"bytes_max\":1000}"));
+    CHECK(Asked(routes, "GET", "/v1/state").object().at("applied") == 9);
+    CHECK(json::parse(Asked(routes, "GET", "/v1/config").body()).as_array().size() == Config().rows().size());
+    CHECK(json::parse(Asked(routes, "GET", "/v1/config").body()).at(0).at("origin") == "default");
+}
+
+TEST_CASE("the DAG is shown by rounds: a range, or the last ones") {
+    FakeNode node;
+    node.vertices = {{40, 0, sha256(as_bytes("a")), {0, 1, 2}, 3, true, true, 2},
+                     {40, 2, sha256(as_bytes("b")), {0, 1, 3}, 2, false, false, 0},
+                     {41, 1, sha256(as_bytes("c")), {0, 2}, 0, false, false, 1}};
+    const auto routes = admin_routes(node.view());
+    const json::object window = Asked(routes, "GET", "/v1/dag?from=39&to=41").object();
+    CHECK(window.at("validators") == json::parse("[\"v0\",\"v1\",\"v2\",\"v3\"]"));
+    CHECK(window.at("rounds").as_array().size() == 3);
+    CHECK(window.at("rounds").at(0).at("vertices").as_array().empty());
+    CHECK(window.at("rounds").at(1).at("vertices").as_array().size() == 2);
+    const json::value& vertex = window.at("rounds").at(1).at("vertices").at(0);
+    CHECK(vertex.at("digest") == text(sha256(as_bytes("a")).short_hex()));
+    CHECK(vertex.at("parents") == json::parse("[0,1,2]"));
+    CHECK(vertex.at("anchor") == true);
+
+    using Range = std::pair<std::uint64_t, std::uint64_t>;
+    const auto range = [&](const std::string& query) {
+        Asked(routes, "GET", "/v1/dag" + query);
+        return node.asked_rounds;
+    };
+    CHECK(range("") == Range{22, 41});
+    CHECK(range("?rounds=5") == Range{37, 41});
+    CHECK(range("?rounds=100") == Range{1, 41});
+    CHECK(range("?from=10") == Range{10, 29});
+    CHECK(range("?from=30&rounds=60") == Range{30, 41});
+    CHECK(range("?to=30&rounds=3") == Range{28, 30});
+    for (const char* query : {"?from=10&to=9", "?from=1&to=101", "?rounds=0", "?rounds=101", "?from=x"}) {
+        CHECK(Asked(routes, "GET", std::string("/v1/dag") + query).status() == 400);
+    }
+    node.status.highest_round = 0;
+    CHECK(Asked(admin_routes(node.view()), "GET", "/v1/dag").status() == 200);
+}
+
+TEST_CASE("the level of a log is set by category") {
+    FakeNode node;
+    const auto post = [&](const std::string& body) {
+        return Asked(admin_routes(node.view()), "POST", "/v1/log", body).status();
+    };
+    CHECK(post("{\"category\":\"net\",\"level\":\"debug\"}") == 200);
+    CHECK(post("{\"category\":\"all\",\"level\":\"warn\"}") == 200);
+    REQUIRE(node.levels.size() == 2);
+    CHECK(node.levels[0] == std::pair{std::optional(log::Category::net), log::Level::debug});
+    CHECK(node.levels[1] == std::pair{std::optional<log::Category>(), log::Level::warn});
+    for (const char* body :
+         {"", "{}", "[]", "{\"category\":\"net\"}", "{\"category\":\"nets\",\"level\":\"debug\"}",
+          "{\"category\":\"net\",\"level\":\"loud\"}", "{\"category\":\"net\",\"level\":1}",
+          "{\"category\":\"net\",\"level\":\"debug\",\"for\":\"1h\"}",
+          "{\"category\":\"net\",\"category\":\"rpc\",\"level\":\"debug\"}"}) {
+        CHECK(post(body) == 400);
+    }
+    CHECK(node.levels.size() == 2);
+}
+
+TEST_CASE("a node is stopped by the admin socket, after the answer") {
+    FakeNode node;
+    const Asked asked(admin_routes(node.view()), "POST", "/v1/shutdown");
+    CHECK(asked.status() == 200);
+    CHECK(node.shutdowns == 1);
+    CHECK(Asked(admin_routes(node.view()), "GET", "/v1/shutdown").status() == 405);
+    CHECK(Asked(public_routes(node.view()), "POST", "/v1/shutdown").status() == 404);
+}
+
+TEST_CASE("the admin socket lists its endpoints with what they do") {
+    FakeNode node;
+    const auto routes = admin_routes(node.view());
+    const json::value index = json::parse(Asked(routes, "GET", "/").body());
+    CHECK(index.as_array().size() == routes.size() - 1);
+    for (const json::value& row : index.as_array()) {
+        CHECK_FALSE(row.at("help").as_string().empty());
+        const auto match = [&](const Route& route) { return row.at("path") == text(route.pattern); };
+        CHECK(std::any_of(routes.begin(), routes.end(), match));
+    }
+}
+
+TEST_CASE("metrics have units, help and no label that grows with clients") {
+    FakeNode node;
+    node.status.commit_time = Time(Duration(1'500'000));
+    node.activity.worker.transactions_accepted = 17;
+    node.activity.worker.latency[static_cast<std::size_t>(Stage::committed)] = {20ms, 50ms, 4, 4, 100ms};
+    PeerSnapshot member;
+    member.peer_id = "12D3KooWA";
+    member.validator = 1;
+    member.connected = true;
+    PeerSnapshot client;
+    client.peer_id = "12D3KooWB";
+    node.peers = {member, client};
+    const Asked asked(public_routes(node.view()), "GET", "/metrics");
+    CHECK(asked.response().content_type == kMetricsType);
+    const std::string& text = asked.body();
+    for (const char* line :
+         {"monodon_build_info{version=\"1.2.3\"} 1", "monodon_round 40", "monodon_ready 1",
+          "monodon_last_commit_timestamp_seconds 1.5", "monodon_transactions_total{result=\"accepted\"} 17",
+          "monodon_transactions_total{result=\"busy\"} 0", "monodon_peer_up{peer=\"12D3KooWA\"} 1",
+          "monodon_transaction_latency_seconds{stage=\"committed\",quantile=\"0.99\"} 0.05",
+          "monodon_transaction_latency_seconds_count{stage=\"committed\"} 4", "monodon_clients 1",
+          "monodon_store_commit_seconds_bucket{environment=\"consensus\",le=\"+Inf\"} 0",
+          "monodon_queue_bytes{queue=\"engine\"} 300", "monodon_leader_weight{validator=\"v3\"} 1000",
+          "# TYPE monodon_peer_bytes_total counter"}) {
+        INFO(line);
+        CHECK(contains(text, line));
+    }
+    CHECK_FALSE(contains(text, "12D3KooWB"));
+    // One HELP and one TYPE per family, and every sample below its own.
+    std::map<std::string, int> helps;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("# HELP ")) ++helps[line.substr(7, line.find(' ', 7) - 7)];
+    }
+    CHECK(helps.size() > 50);
+    for (const auto& [family, count] : helps) {
+        INFO(family);
+        CHECK(count == 1);
+        CHECK(family.starts_with("monodon_"));
+    }
+}
+
+}  // namespace
+}  // namespace monodon::node
