@@ -5,9 +5,10 @@
 
 namespace monodon::test {
 
+// The one place where a test lets time pass. What can notify is waited for instead.
+
 /// Waits until `condition()` holds, asking every few milliseconds; false after `patience`, which is long
-/// enough for a machine under load. The one place where a test lets time pass: what can notify is waited for
-/// instead.
+/// enough for a machine under load.
 template <class Condition>
 [[nodiscard]] bool eventually(Condition condition, std::chrono::seconds patience = std::chrono::seconds(30)) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -17,5 +18,9 @@ template <class Condition>
     }
     return true;
 }
+
+/// Time as an input of the test: a peer that is slow on purpose, a cancel that comes late. Never a way to
+/// wait for an outcome.
+inline void dawdle(std::chrono::microseconds time) { std::this_thread::sleep_for(time); }
 
 }  // namespace monodon::test
