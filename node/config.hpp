@@ -14,11 +14,6 @@
 
 namespace monodon::node {
 
-enum class Durability : std::uint8_t {
-    fsync,  ///< a batch is acknowledged when it is synced
-    os      ///< when it is written; the sync moves before the vote or header that names it
-};
-
 /// What an operator may set, with the defaults that hold where he sets nothing. Bytes are plain numbers; what
 /// has a unit has it in its type. The keys of config.toml are `section.field`, spelled as here.
 struct Settings {
@@ -58,7 +53,6 @@ struct Settings {
         std::uint64_t retention = 0;  ///< rounds; 0: three ordering windows
     } consensus;
     struct Storage {
-        Durability durability = Durability::fsync;
         std::uint64_t retention_commits = 100'000;
         std::uint64_t retention_bytes = 20ULL << 30;  ///< of batches
         std::uint64_t consensus_map = 64ULL << 30;

@@ -266,16 +266,6 @@ void add_data_keys(Table& table) {
     table.number("consensus.retention", MONODON_FIELD(consensus.retention), 0, 1'000'000,
                  "Rounds below the last anchor that stay in memory. 0: three ordering windows.");
 
-    table.choice(
-        "storage.durability", MONODON_FIELD(storage.durability), "\"fsync\" or \"os\"",
-        [](const std::string& text, Durability& out) {
-            out = text == "os" ? Durability::os : Durability::fsync;
-            return text == "os" || text == "fsync";
-        },
-        [](Durability durability) { return durability == Durability::os ? "os" : "fsync"; },
-        "\"fsync\": a batch is acknowledged when it is synced. \"os\": when it is written; the sync moves "
-        "before the\n"
-        "vote or header that names it, and wait=durable is not offered.");
     table.number("storage.retention_commits", MONODON_FIELD(storage.retention_commits), 1000,
                  1'000'000'000'000, "How many commits are kept to serve others.");
     table.bytes("storage.retention_bytes", MONODON_FIELD(storage.retention_bytes), 256 * kMiB, 64 * kTiB,

@@ -200,7 +200,6 @@ void Mempool::on_acks(dag::ValidatorIndex from, std::span<const Digest> batches)
 
 void Mempool::handle(const Dissemination::News& news) {
     for (const dag::PayloadEntry& entry : news.proposable) ports_.payload_ready(entry);
-    if (!config_.durable_offered) return;
     for (const BatchHandle batch : news.acknowledged) book_.reach(batch, Stage::durable, ports_.now());
 }
 

@@ -176,9 +176,11 @@ Expected<void, StartFailure> Node::Impl::compose() {
                                        *application_, worker_ports(), std::move(open_batches));
     responder_ = std::make_unique<Responder>(*reader_, *batches_);
     submit_ = std::make_unique<SubmitService>(*worker_);
-    router_ = std::make_unique<Router>(Router::Parts{genesis_, verification_, *engine_, *worker_, *responder_,
-                                                     *submit_, compute_->get_executor()},
-                                       self_);
+    router_ = std::make_unique<Router>(
+        Router::Parts{genesis_, verification_, *engine_, *worker_, *responder_, *submit_,
+                      compute_->get_executor(),
+                      [this](dag::Round round) { batches_->set_highest_round(round); }},
+        self_);
     network_ =
         std::make_unique<net::Network>(io_->get_executor(), network_config(), key_, router_->handlers());
     router_->attach(*network_);
@@ -236,7 +238,6 @@ void Node::Impl::keep_house() {
     struct statvfs disk {};
     if (::statvfs(home_.directory().c_str(), &disk) == 0)
         free_disk_ = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-    batches_->set_highest_round(engine_->status()->highest);
     storage::apply_retention(*reader_, *consensus_, *batches_, retention_, application_->durable_index());
     const storage::Progress progress = reader_->progress();
     network_->set_holdings({progress.store_floor.value() + 1, progress.highest_round.value(),

@@ -133,7 +133,6 @@ WorkerConfig Node::Impl::worker_config() const {
     config.inflight_bytes_max = settings.worker.inflight_bytes_max;
     config.duplicate_window = settings.worker.duplicate_window;
     config.waiters_max = settings.worker.waiters_max;
-    config.durable_offered = settings.storage.durability == Durability::fsync;
     return config;
 }
 

@@ -137,7 +137,6 @@ struct StoreSnapshot {
         std::optional<storage::WriterStats> writer;
     };
     std::vector<Environment> environments;
-    std::string durability;
     std::uint64_t oldest_commit = 0;
     std::uint64_t newest_commit = 0;
     std::uint64_t free_disk_bytes = 0;

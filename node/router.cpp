@@ -158,6 +158,7 @@ Expected<std::optional<dag::Event>, dag::ObjectError> Router::verified(net::Meth
     if (!checked) return Unexpected{checked.error()};
     count();
     seen_.insert(digest);
+    parts_.verified_round((*checked)->header.round);
     return std::optional<dag::Event>(dag::CertificateReceived{std::move(*checked)});
 }
 
@@ -260,6 +261,7 @@ void Router::certificates_replied(const dag::SendRequest& request, const SharedB
             break;
         }
         ++verified_;
+        parts_.verified_round((*checked)->header.round);
         reply.certificates.push_back(std::move(*checked));
     }
     if (bad) {

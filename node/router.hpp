@@ -54,6 +54,8 @@ class Router {
         const Responder& responder;
         SubmitService& submit;
         boost::asio::any_io_executor compute;
+        /// A certificate of this round verifies: batches sealed near it may be stored.
+        std::function<void(dag::Round)> verified_round;
     };
     Router(Parts parts, dag::ValidatorIndex self);
 

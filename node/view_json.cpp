@@ -123,8 +123,7 @@ std::string to_json(const StoreSnapshot& store) {
         }
         environments.push_back(std::move(row));
     }
-    return line({{"durability", store.durability},
-                 {"oldest_commit", store.oldest_commit},
+    return line({{"oldest_commit", store.oldest_commit},
                  {"newest_commit", store.newest_commit},
                  {"free_disk_bytes", store.free_disk_bytes},
                  {"damaged", store.damaged},

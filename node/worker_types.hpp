@@ -33,9 +33,6 @@ struct WorkerConfig {
     /// A batch that is durable here is proposed after this time even if too few have acknowledged it: voters
     /// fetch what they miss (consensus.md V5a).
     Duration propose_unacknowledged = std::chrono::seconds(1);
-    /// False if the batch store does not sync before it acknowledges: then nothing is `durable` before
-    /// `certified`.
-    bool durable_offered = true;
     /// Batches of one author that are being hashed or written. A sender has at most 4 MiB unacknowledged;
     /// twice that because a resend may overtake an acknowledgement.
     std::size_t incoming_bytes_max = 8 * 1024 * 1024;

@@ -116,7 +116,6 @@ TEST_CASE("a value of the wrong type or out of bounds is an error that says what
     wrong("[worker]\nwaiters_max = 0\n", "a number from 1 to");
     wrong("[worker]\nwaiters_max = 1.5\n", "config.toml:2: worker.waiters_max is of a type that no key has");
     wrong("[net]\ncompress_bulk = \"yes\"\n", "net.compress_bulk must be true or false");
-    wrong("[storage]\ndurability = \"sync\"\n", "storage.durability must be \"fsync\" or \"os\"");
     wrong("[log]\nlevel = \"loud\"\n", "log.level must be");
     wrong("[log]\nformat = \"xml\"\n", "log.format must be");
     wrong("[debug]\ndrop_outgoing = \"batch\"\n", "debug.drop_outgoing must be a list");
@@ -135,13 +134,12 @@ TEST_CASE("all that is wrong is told at once") {
 }
 
 TEST_CASE("texts from variables and flags become what the key is") {
-    const auto config =
-        Config::load({std::nullopt,
-                      {{"MONODON_DEBUG_DROP_OUTGOING", "batch,vote"},
-                       {"MONODON_WORKER_WAITERS_MAX", "7"},
-                       {"MONODON_NET_COMPRESS_BULK", "true"},
-                       {"MONODON_API_LISTEN", ""}},
-                      {"worker.batch_bytes=65536", "log.format=json", "storage.durability=os"}});
+    const auto config = Config::load({std::nullopt,
+                                      {{"MONODON_DEBUG_DROP_OUTGOING", "batch,vote"},
+                                       {"MONODON_WORKER_WAITERS_MAX", "7"},
+                                       {"MONODON_NET_COMPRESS_BULK", "true"},
+                                       {"MONODON_API_LISTEN", ""}},
+                                      {"worker.batch_bytes=65536", "log.format=json"}});
     REQUIRE(config);
     const Settings& settings = config->settings();
     CHECK(settings.debug.drop_outgoing == std::vector<std::string>{"batch", "vote"});
@@ -150,7 +148,6 @@ TEST_CASE("texts from variables and flags become what the key is") {
     CHECK(settings.api.listen.empty());
     CHECK(settings.worker.batch_bytes == 65536);
     CHECK(settings.log.format == log::Format::json);
-    CHECK(settings.storage.durability == Durability::os);
     CHECK_FALSE(Config::load({std::nullopt, {{"MONODON_WORKER_WAITERS_MAX", "seven"}}, {}}));
     CHECK_FALSE(Config::load({std::nullopt, {{"MONODON_NET_COMPRESS_BULK", "1"}}, {}}));
 }

@@ -59,7 +59,6 @@ struct FakeNode {
         };
         ports.store = [] {
             StoreSnapshot store;
-            store.durability = "fsync";
             store.environments = {{"consensus", 1 << 20, 4096, 8192, storage::WriterStats{}},
                                   {"state", 1 << 20, 4096, 8192, std::nullopt}};
             return store;

@@ -446,20 +446,6 @@ TEST_CASE("durable needs our own sync as well as the quorum's") {
     CHECK(fixture.ready.size() == 1);
 }
 
-TEST_CASE("where the store does not sync, nothing is called durable before it is certified") {
-    Fixture fixture;
-    fixture.config.durable_offered = false;
-    fixture.start_connected();
-    fixture.submit({opaque("a")}, Stage::certified);
-    const dag::PayloadEntry entry = fixture.writes.at(0).entry;
-    fixture.acknowledge(entry);
-    CHECK(fixture.ready.size() == 1);
-    CHECK(fixture.find(opaque("a"))->stage == Stage::accepted);
-    fixture.worker->on_certified({entry});
-    fixture.settle();
-    CHECK(fixture.find(opaque("a"))->stage == Stage::certified);
-}
-
 TEST_CASE("an own batch that the store is too busy for is offered to it again") {
     Fixture fixture;
     fixture.refuse = storage::PutError::busy;
