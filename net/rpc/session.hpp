@@ -27,6 +27,11 @@ struct RateLimits {
 /// What we let a peer have open at us, and tell it in the greeting.
 inline constexpr WindowLimits kWindows{64, 16, 4, kMessageBytesMax};
 
+/// Of messages whose method we do not know: they are answered or ignored, but first received.
+inline constexpr std::uint32_t kUnknownMessageMax = 64 * 1024;
+/// What BUSY tells the asker to wait, in milliseconds.
+inline constexpr std::uint64_t kBusyRetryMs = 100;
+
 struct SessionConfig {
     PeerId peer;
     /// What the peer is to us.
