@@ -18,6 +18,11 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// What will have been executed of those due in the measured time, if all goes well.
+std::uint64_t expected(const BenchOptions& options) {
+    return options.rate * static_cast<std::uint64_t>(options.duration.count()) / 1000;
+}
+
 using Clock = std::chrono::steady_clock;
 
 /// Transactions that fall due within it travel together.
@@ -29,7 +34,7 @@ constexpr auto kDrainPatience = std::chrono::seconds(20);
 class Bench {
  public:
     Bench(const BenchOptions& options, std::vector<SubmitTarget> targets)
-        : options_(options), timer_(io_), progress_("bench", 0, "transactions executed") {
+        : options_(options), timer_(io_), progress_("bench", expected(options), "transactions executed") {
         std::random_device random;
         const std::uint64_t run = static_cast<std::uint64_t>(random()) << 32 | random();
         const std::size_t lanes = targets.size() * options.connections;

@@ -39,8 +39,8 @@ struct BenchResult {
     std::uint64_t executed = 0;
     /// By what a validator said: `busy`, `duplicate`, ...
     std::map<std::string, std::uint64_t> refused;
-    /// A connection ended, the answer did not come in time, or there was no connection.
-    std::uint64_t lost = 0;
+    /// Without a receipt, by reason: no connection, a connection that ended, no answer in time.
+    std::map<std::string, std::uint64_t> lost;
     /// So many were waiting at our end that we gave up on these.
     std::uint64_t unsent = 0;
     /// Receipts that came within the measured time, whenever their transactions were due.

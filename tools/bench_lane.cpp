@@ -47,14 +47,21 @@ void BenchLane::tick(Clock::time_point due) {
 }
 
 void BenchLane::give_up() {
-    result_.lost += measured_in_flight_;
+    lose("no answer", measured_in_flight_);
     for (const Cohort& cohort : cohorts_) count(result_.unsent, cohort);
+}
+
+void BenchLane::lose(const std::string& why, std::uint64_t transactions) {
+    if (transactions > 0) result_.lost[why] += transactions;
 }
 
 void BenchLane::enqueue(const Cohort& cohort) {
     count(result_.offered, cohort);
     const auto most = static_cast<std::uint64_t>(rate_ * std::chrono::duration<double>(kBacklog).count()) + 1;
-    if (!channel_.connected()) return count(result_.lost, cohort);
+    if (!channel_.connected()) {
+        if (window_.holds(cohort.due)) lose("no connection", cohort.count);
+        return;
+    }
     if (waiting_ + cohort.count > most) return count(result_.unsent, cohort);
     cohorts_.push_back(cohort);
     waiting_ += cohort.count;
@@ -104,10 +111,7 @@ void BenchLane::settle(const Request& request, const SubmitOutcome& outcome) {
         if (request.measured > 0) result_.refused["busy"] += request.measured;
         return;
     }
-    if (outcome.kind != Kind::answered) {
-        result_.lost += request.measured;
-        return;
-    }
+    if (outcome.kind != Kind::answered) return lose(outcome.error, request.measured);
     std::uint64_t refused = 0;
     for (const node::RefusedTransaction& one : outcome.reply.refused) {
         if (request.measured > 0) ++result_.refused[std::string(node::name(one.why))];
@@ -122,10 +126,7 @@ void BenchLane::settle_stages(const Request& request, const node::SubmitReply& r
     const Clock::time_point now = Clock::now();
     const auto* committed = find(reply, node::Stage::committed);
     const auto* executed = find(reply, node::Stage::executed);
-    if (committed == nullptr || executed == nullptr) {
-        result_.lost += request.measured;
-        return;
-    }
+    if (committed == nullptr || executed == nullptr) return lose("not executed in time", request.measured);
     const Clock::time_point commit_time = now - (executed->since_arrival - committed->since_arrival);
     for (Cohort cohort : request.cohorts) {
         const std::uint64_t less = std::min(refused, cohort.count);

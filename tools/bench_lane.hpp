@@ -53,6 +53,7 @@ class BenchLane {
 
     void enqueue(const Cohort& cohort);
     void count(std::uint64_t& counter, const Cohort& cohort) const;
+    void lose(const std::string& why, std::uint64_t transactions);
     void flush();
     [[nodiscard]] Request take();
     void send(Request request);

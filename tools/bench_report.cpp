@@ -39,11 +39,29 @@ json::value quantiles_json(const Histogram& histogram) {
                         {"samples", histogram.count()}};
 }
 
+using Reasons = std::map<std::string, std::uint64_t>;
+
+json::object as_json(const Reasons& reasons) {
+    json::object object;
+    for (const auto& [why, count] : reasons) object[why] = count;
+    return object;
+}
+
+/// `0`, or `12 (busy)`, or `14 (busy 12, duplicate 2)`.
+std::string in_words(const Reasons& reasons) {
+    std::uint64_t total = 0;
+    std::string list;
+    for (const auto& [why, count] : reasons) {
+        total += count;
+        list +=
+            reasons.size() == 1 ? why : fmt::format("{}{} {}", list.empty() ? "" : ", ", why, grouped(count));
+    }
+    return list.empty() ? "0" : fmt::format("{} ({})", grouped(total), list);
+}
+
 std::string_view name(LoadKind kind) { return kind == LoadKind::put ? "put" : "opaque"; }
 
 json::object as_json(const BenchOptions& options, const BenchResult& result, const MachineLimits* limits) {
-    json::object refused;
-    for (const auto& [why, count] : result.refused) refused[why] = count;
     json::object out{{"validators", json::array(result.validators.begin(), result.validators.end())},
                      {"connections", result.connections},
                      {"kind", name(options.kind)},
@@ -57,8 +75,8 @@ json::object as_json(const BenchOptions& options, const BenchResult& result, con
                      {"execution_latency_ms", quantiles_json(result.execution_latency)},
                      {"offered", result.offered},
                      {"executed", result.executed},
-                     {"refused", std::move(refused)},
-                     {"lost", result.lost},
+                     {"refused", as_json(result.refused)},
+                     {"lost", as_json(result.lost)},
                      {"unsent", result.unsent}};
     if (limits != nullptr) {
         out["limits"] = json::object{{"memory_copy_bytes_per_second", limits->memory_copy},
@@ -88,12 +106,10 @@ void print_bench(const BenchOptions& options, const BenchResult& result, const M
     table.row({"executed", per_second(rate_of(result.executed_in_window, result.seconds))});
     table.row({"submission to commit", quantiles(result.commit_latency)});
     table.row({"submission to execution", quantiles(result.execution_latency)});
-    std::string refused;
-    for (const auto& [why, count] : result.refused) refused += fmt::format(" {} {}", grouped(count), why);
-    const bool clean = refused.empty() && result.lost == 0 && result.unsent == 0;
+    const bool clean = result.refused.empty() && result.lost.empty() && result.unsent == 0;
     table.row({"of those offered",
-               {fmt::format("{} executed, refused{}, {} lost, {} unsent", grouped(result.executed),
-                            refused.empty() ? " 0" : refused, grouped(result.lost), grouped(result.unsent)),
+               {fmt::format("executed {}, refused {}, lost {}, unsent {}", grouped(result.executed),
+                            in_words(result.refused), in_words(result.lost), grouped(result.unsent)),
                 clean ? Tint::none : Tint::warning}});
     if (limits != nullptr) {
         table.row({"machine: memory copy", gigabytes(limits->memory_copy)});

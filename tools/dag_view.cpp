@@ -69,25 +69,32 @@ std::uint64_t newest_round(const json::object& answer) {
     return newest;
 }
 
+/// Without the newest round, which still fills up: it is shown when there is one above it.
+json::object complete_rounds(const json::object& answer) {
+    const std::uint64_t newest = newest_round(answer);
+    json::array kept;
+    for (const json::value& round : items(answer, "rounds")) {
+        if (number(as_object(round), "round") < newest) kept.push_back(round);
+    }
+    json::object complete = answer;
+    complete["rounds"] = std::move(kept);
+    return complete;
+}
+
+void print_text(const std::string& lines) {
+    std::fwrite(lines.data(), 1, lines.size(), stdout);
+    std::fflush(stdout);
+}
+
 int follow(Asker& asker, std::uint64_t shown, bool colour) {
     for (;;) {
         std::this_thread::sleep_for(kFollowPoll);
         const auto answer = asker.get(fmt::format("/v1/dag?from={}&rounds={}", shown + 1, kFollowRounds));
         if (!answer) return report(answer.error());
-        const json::object& object = as_object(*answer);
-        // The newest round still fills up; it is shown when there is one above it.
-        const std::uint64_t newest = newest_round(object);
-        if (newest <= shown + 1) continue;
-        json::object complete = object;
-        json::array kept;
-        for (const json::value& round : items(object, "rounds")) {
-            if (number(as_object(round), "round") < newest) kept.push_back(round);
-        }
-        complete["rounds"] = std::move(kept);
-        const std::string lines = dag_text(complete, shown, colour);
-        std::fwrite(lines.data(), 1, lines.size(), stdout);
-        std::fflush(stdout);
-        shown = newest - 1;
+        const json::object complete = complete_rounds(as_object(*answer));
+        if (newest_round(complete) <= shown) continue;
+        print_text(dag_text(complete, shown, colour));
+        shown = newest_round(complete);
     }
 }
 
@@ -149,10 +156,13 @@ int dag(const DagOptions& options) {
         return kExitDone;
     }
     const bool colour = options.form == Form::table && colours(stdout);
-    const std::string lines = dag_text(as_object(*answer), 0, colour);
-    std::fwrite(lines.data(), 1, lines.size(), stdout);
-    std::fflush(stdout);
-    return options.follow ? follow(*asker, newest_round(as_object(*answer)), colour) : kExitDone;
+    if (!options.follow) {
+        print_text(dag_text(as_object(*answer), 0, colour));
+        return kExitDone;
+    }
+    const json::object complete = complete_rounds(as_object(*answer));
+    print_text(dag_text(complete, 0, colour));
+    return follow(*asker, newest_round(complete), colour);
 }
 
 }  // namespace monodon::tools

@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include "dag/model/types.hpp"
 #include "node/kv_format.hpp"
 #include "tools/json_read.hpp"
 
@@ -16,8 +17,6 @@ namespace json = boost::json;
 
 namespace {
 
-/// What a node takes as one transaction, at most; more is not even read.
-constexpr std::size_t kReadMost = 256 * 1024;
 /// For the way there and back, beyond the wait itself.
 constexpr auto kSlack = std::chrono::seconds(3);
 
@@ -28,12 +27,12 @@ Result<Bytes> read_transaction(const std::string& file) {
         if (!opened) return failure(kExitUsage, fmt::format("cannot read {}", file));
     }
     std::istream& in = file == "-" ? std::cin : opened;
-    Bytes bytes(kReadMost + 1);
+    Bytes bytes(dag::kTransactionBytesMax + 1);
     in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     bytes.resize(static_cast<std::size_t>(in.gcount()));
-    if (bytes.size() > kReadMost) {
-        return failure(kExitUsage,
-                       fmt::format("{} is larger than a transaction may be ({} bytes)", file, kReadMost));
+    if (bytes.size() > dag::kTransactionBytesMax) {
+        return failure(kExitUsage, fmt::format("{} is larger than a transaction may be ({} bytes)", file,
+                                               dag::kTransactionBytesMax));
     }
     if (bytes.empty())
         return failure(kExitUsage, fmt::format("{} is empty", file == "-" ? "standard input" : file));
