@@ -84,10 +84,9 @@ class Heard {
  public:
     template <class Change>
     void change(Change change) {
-        {
-            const std::lock_guard lock(mutex_);
-            change();
-        }
+        const std::lock_guard lock(mutex_);
+        change();
+        // With the lock: who waits may destroy us as soon as it sees the change.
         changed_.notify_all();
     }
     /// False if it does not come true within the deadline.
