@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 
 #include "net/peers/backoff.hpp"
 #include "net/peers/log_limiter.hpp"
@@ -108,6 +109,18 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     std::atomic<bool> mute_{false};
     std::atomic<std::uint32_t> next_serial_{1};
     std::atomic<std::uint64_t> next_request_{1};
+};
+
+/// A member and the strand on which it is dialled, and on which the sessions dialled to it run.
+struct Network::Impl::Member {
+    Member(const asio::any_io_executor& executor, MemberAddress of, Backoff wait)
+        : strand(asio::make_strand(executor)), timer(strand), address(std::move(of)), backoff(wait) {}
+
+    asio::any_io_executor strand;
+    asio::steady_timer timer;
+    MemberAddress address;
+    Backoff backoff;
+    std::size_t attempt = 0;
 };
 
 }  // namespace monodon::net
