@@ -170,8 +170,8 @@ struct Halt {
     std::string reason;
 };
 
-using Effect = std::variant<Persist, Send, Broadcast, SendRequest, WakeAt, OwnCertified,
-                            Committed, Deliver, Requeue, Equivocation, Halt>;
+using Effect = std::variant<Persist, Send, Broadcast, SendRequest, WakeAt, OwnCertified, Committed, Deliver,
+                            Requeue, Equivocation, Halt>;
 using Effects = std::vector<Effect>;
 
 }  // namespace monodon::dag

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/eventually.hpp"
 #include "tests/net/network_fixture.hpp"
 
 using namespace monodon;
@@ -225,7 +226,7 @@ TEST_CASE("a reply that is cancelled in the middle does not disturb the next") {
         const RequestId id =
             committee[0].network().request(committee[1].id(), MessageClass::bulk, Method::get_batches,
                                            text_of("large"), kLong, answer.callback());
-        std::this_thread::sleep_for(std::chrono::microseconds(300 * round));
+        monodon::test::dawdle(std::chrono::microseconds(300 * round));
         committee[0].network().cancel(id);
         (void)answer.get();
         const auto next = ask(committee[0], committee[1], "next");

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/eventually.hpp"
+
 namespace monodon::net::test {
 
 Threads::Threads(unsigned count) : work_(context_.get_executor()) {
@@ -19,12 +21,7 @@ Threads::~Threads() {
 }
 
 bool eventually(const std::function<bool()>& condition) {
-    const auto until = std::chrono::steady_clock::now() + kPatience;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > until) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return true;
+    return monodon::test::eventually(condition, kPatience);
 }
 
 ReplyCallback Answer::callback() {

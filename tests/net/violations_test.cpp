@@ -2,6 +2,7 @@
 
 #include "net/rpc/rpc_failure.hpp"
 #include "net/wire/request_head.hpp"
+#include "tests/eventually.hpp"
 #include "tests/net/raw_peer.hpp"
 
 using namespace monodon;
@@ -294,7 +295,7 @@ TEST_CASE("a peer that answers no ping is given up, one that sends anything is n
     talking->answer_pings(false);
     for (std::uint64_t id = 1; id <= 15; ++id) {
         talking->send(header_of(FrameType::notice, MessageClass::consensus, Method::vote, id), as_bytes("x"));
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        monodon::test::dawdle(std::chrono::milliseconds(50));
     }
     CHECK(f.node().network().connected(f.raw_id()));
 }
@@ -349,7 +350,7 @@ TEST_CASE("whoever dawdles before the hello is closed on its budget, and says so
         raw->send_plain(encode(header));
         for (int at = 0; at < 8; ++at) {
             raw->send_plain(Bytes{0});
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            monodon::test::dawdle(std::chrono::milliseconds(100));
         }
         CHECK(raw->closed_by_node());
     }

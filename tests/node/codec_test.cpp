@@ -1,9 +1,9 @@
 #include "node/codec.hpp"
-#include "node/worker.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "net/wire/pack.hpp"
+#include "node/worker.hpp"
 
 using namespace monodon;
 using namespace monodon::node;
