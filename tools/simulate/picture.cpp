@@ -1,0 +1,111 @@
+#include "tools/simulate/picture.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <istream>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace monodon::sim {
+
+namespace {
+
+/// What follows `"key":` in a line that Trace wrote.
+std::string_view after(std::string_view line, std::string_view key) {
+    const std::string wanted = fmt::format("\"{}\":", key);
+    const std::size_t at = line.find(wanted);
+    return at == std::string_view::npos ? std::string_view{} : line.substr(at + wanted.size());
+}
+
+/// The numbers of a text up to a closing mark.
+std::vector<std::uint64_t> numbers(std::string_view text, std::string_view end) {
+    std::vector<std::uint64_t> found;
+    text = text.substr(0, text.find(end));
+    while (!text.empty()) {
+        std::uint64_t value = 0;
+        const auto [last, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc{}) found.push_back(value);
+        const std::size_t used = error == std::errc{} ? static_cast<std::size_t>(last - text.data()) : 1;
+        text.remove_prefix(used);
+    }
+    return found;
+}
+
+std::uint64_t number(std::string_view text) {
+    const auto found = numbers(text, ",");
+    return found.empty() ? 0 : found.front();
+}
+
+struct Row {
+    std::map<std::uint64_t, std::size_t> parents;
+    std::set<std::uint64_t> skipped;
+    std::optional<std::uint64_t> anchor;
+    std::string notes;
+};
+
+struct Picture {
+    std::map<std::uint64_t, Row> rows;
+    std::uint64_t newest = 0;
+    std::uint64_t members = 0;
+
+    void read(std::string_view line, NodeId node) {
+        std::string_view kind = after(line, "k");
+        if (kind.empty()) return;
+        kind.remove_prefix(1);
+        kind = kind.substr(0, kind.find('"'));
+        const std::uint64_t of = number(after(line, "n"));
+        if (kind == "crash" || kind == "start" || kind == "heal" || kind == "halt") {
+            const bool named = kind != "heal";
+            rows[newest].notes += named ? fmt::format(" {} {}", kind, of) : fmt::format(" {}", kind);
+            return;
+        }
+        if (of != node) return;
+        const auto slot = numbers(after(line, "slot"), "]");
+        if (slot.size() != 2) return;
+        if (kind == "cert") {
+            newest = std::max(newest, slot[0]);
+            members = std::max(members, slot[1] + 1);
+            rows[slot[0]].parents[slot[1]] = numbers(after(line, "parents"), "]").size();
+        } else if (kind == "commit") {
+            rows[slot[0]].anchor = slot[1];
+            const auto skipped = numbers(after(line, "skipped"), "]]");
+            for (std::size_t at = 0; at + 1 < skipped.size(); at += 2) {
+                rows[skipped[at]].skipped.insert(skipped[at + 1]);
+            }
+        }
+    }
+};
+
+std::string cell(const Row& row, std::uint64_t member) {
+    const auto at = row.parents.find(member);
+    const std::string inside = at == row.parents.end() ? "." : fmt::format("{}", at->second);
+    if (row.anchor == member) return fmt::format("[{}]", inside);
+    if (row.skipped.contains(member)) return fmt::format("({})", inside);
+    return fmt::format(" {} ", inside);
+}
+
+}  // namespace
+
+std::string picture(std::istream& trace, NodeId node) {
+    Picture picture;
+    for (std::string line; std::getline(trace, line);) picture.read(line, node);
+    std::string text = fmt::format(
+        "The DAG of node {}: a number is a certificate with so many parents, [n] a committed anchor, (n) a\n"
+        "skipped one, . nothing; at the right who crashed and started at that time.\n\nround ",
+        node);
+    for (std::uint64_t at = 0; at < picture.members; ++at) text += fmt::format("{:>4} ", at);
+    text += "\n";
+    for (const auto& [round, row] : picture.rows) {
+        text += fmt::format("{:>5} ", round);
+        for (std::uint64_t at = 0; at < picture.members; ++at) text += fmt::format("{:>4} ", cell(row, at));
+        if (!row.notes.empty()) text += " " + row.notes;
+        while (text.back() == ' ') text.pop_back();
+        text += "\n";
+    }
+    return text;
+}
+
+}  // namespace monodon::sim

@@ -1,0 +1,179 @@
+#include <algorithm>
+
+#include "tools/simulate/simulation.hpp"
+
+namespace monodon::sim {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::uint64_t micros(Duration time) { return static_cast<std::uint64_t>(time.count()); }
+
+}  // namespace
+
+void Simulation::load(NodeId node) {
+    const Duration pause{chance_.between(1, 2 * micros(plan_.load_interval))};
+    queue_.after(pause, [this, node] {
+        if (!hurting_) return;
+        members_[node]->submit();
+        load(node);
+    });
+}
+
+/// How long a fault lasts: short and long ones, by the pace of the run.
+Duration Simulation::some_time() {
+    const std::uint64_t usual = micros(plan_.fault_interval);
+    return Duration(chance_.chance(20) ? chance_.between(usual, 4 * usual)
+                                       : chance_.between(usual / 20, usual));
+}
+
+void Simulation::begin_faults() {
+    if (plan_.dead) {
+        queue_.after(Duration(chance_.between(0, 6 * micros(plan_.fault_interval))), [this] {
+            ++injected_[static_cast<std::size_t>(Fault::dead)];
+            dead_down_ = true;
+            members_[plan_.dead->value()]->crash(false);
+        });
+    }
+    for_each_fault([this](Fault fault) {
+        const bool in_time = fault >= Fault::partition && fault != Fault::bandwidth && fault != Fault::dead;
+        if (in_time && !sim::is_byzantine(fault) && plan_.faults.contains(fault)) schedule(fault);
+    });
+}
+
+void Simulation::schedule(Fault fault) {
+    const Duration pause{chance_.between(1, 2 * micros(plan_.fault_interval))};
+    queue_.after(pause, [this, fault] {
+        if (!hurting_) return;
+        inject(fault);
+        schedule(fault);
+    });
+}
+
+/// An honest running member that may fail without more than f stake being faulty; it counts as failed from
+/// here on.
+std::optional<NodeId> Simulation::victim() {
+    std::vector<NodeId> possible;
+    for (NodeId node = 0; node < options_.stakes.size(); ++node) {
+        const bool taken = down_.contains(node) || !members_[node]->running() || !is_honest(node) ||
+                           (plan_.dead && plan_.dead->value() == node);
+        if (!taken && down_stake_ + options_.stakes[node] <= plan_.spare) possible.push_back(node);
+    }
+    if (possible.empty()) return std::nullopt;
+    return possible[chance_.below(possible.size())];
+}
+
+/// The fault holds the member for this time.
+void Simulation::down(Fault fault, NodeId node, Duration time) {
+    if (fault != Fault::crash && fault != Fault::write_error) ++injected_[static_cast<std::size_t>(fault)];
+    down_.insert(node);
+    down_stake_ += options_.stakes[node];
+    queue_.after(time, [this, fault, node] {
+        if (!hurting_) return;
+        down_.erase(node);
+        down_stake_ -= options_.stakes[node];
+        if (fault == Fault::silent) network_->set_silent(node, false);
+        restart(node);
+    });
+}
+
+void Simulation::inject(Fault fault) {
+    const auto count = [&] { ++injected_[static_cast<std::size_t>(fault)]; };
+    const NodeId any = chance_.below(options_.stakes.size());
+    Member& other = *members_[any];
+    switch (fault) {
+        case Fault::partition:
+        case Fault::one_way:
+        case Fault::flapping:
+            return cut(fault);
+        case Fault::slow:
+            count();
+            network_->set_slow(any, plan_.links.delay * chance_.between(0, 20));
+            return;
+        case Fault::slow_disk:
+            count();
+            return other.set_slow_disk(plan_.disk_delay * chance_.between(0, 20));
+        case Fault::disk_full:
+            count();
+            return other.fill_disk(queue_.now() + some_time());
+        case Fault::clock:
+            count();
+            other.jump_clock(milliseconds(chance_.between(0, 10'000)));
+            return other.set_clock(hours(24) - seconds(chance_.between(0, 48 * 3600)));
+        case Fault::blackout:
+            count();
+            for (const auto& member : members_) {
+                if (is_honest(member->node())) member->crash(false);
+            }
+            return;
+        default:
+            break;
+    }
+    const auto node = victim();
+    if (!node) return;
+    Member& member = *members_[*node];
+    Duration time = some_time();
+    switch (fault) {
+        case Fault::crash:
+            member.crash_at_write(static_cast<unsigned>(chance_.between(1, 30)));
+            return down(fault, *node, time);
+        case Fault::write_error:
+            member.fail_write();
+            return down(fault, *node, time);
+        case Fault::pause:
+            if (chance_.chance(10)) time = seconds(chance_.between(1, 60));
+            member.pause(queue_.now() + time);
+            return down(fault, *node, time);
+        case Fault::silent:
+            network_->set_silent(*node, true);
+            return down(fault, *node, time);
+        case Fault::backup:
+            member.crash(false);
+            member.restore_application(dag::CommitIndex{chance_.below(member.disk().applied().value() + 1)});
+            return down(fault, *node, time);
+        default:
+            return;
+    }
+}
+
+/// Cuts links for a while: all between two halves, or some in one direction only, or some again and again.
+void Simulation::cut(Fault fault) {
+    ++injected_[static_cast<std::size_t>(fault)];
+    std::vector<std::pair<NodeId, NodeId>> links;
+    std::vector<bool> side;
+    for (NodeId node = 0; node < members_.size(); ++node) side.push_back(chance_.chance(50));
+    const std::uint64_t percent = fault == Fault::one_way ? 30 : 100;
+    for (NodeId from = 0; from < members_.size(); ++from) {
+        for (NodeId to = 0; to < members_.size(); ++to) {
+            const bool between = fault == Fault::one_way ? from != to : side[from] != side[to];
+            if (between && chance_.chance(percent)) links.emplace_back(from, to);
+        }
+    }
+    const std::uint64_t times = fault == Fault::flapping ? chance_.between(3, 10) : 1;
+    const Duration total = some_time();
+    const auto part = static_cast<std::int64_t>(2 * times);
+    for (std::int64_t at = 0; at < part; ++at) {
+        queue_.after(total * at / part, [this, links, at] {
+            if (hurting_) set_cut(links, at % 2 == 0);
+        });
+    }
+}
+
+void Simulation::set_cut(const std::vector<std::pair<NodeId, NodeId>>& links, bool blocked) {
+    trace_->event(queue_.now(), 0, blocked ? "cut" : "joined");
+    for (const auto& [from, to] : links) network_->block(from, to, blocked);
+    // Some cuts are noticed by both sides as the end of the connection.
+    if (blocked && !chance_.chance(50)) return;
+    for (const auto& [from, to] : links) {
+        if (index_of(from) == index_of(to)) continue;
+        if (members_[from]->running() && members_[to]->running()) {
+            members_[to]->connect(index_of(from), !blocked);
+            members_[from]->connect(index_of(to), !blocked);
+        }
+    }
+}
+
+}  // namespace monodon::sim

@@ -1,0 +1,85 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "tools/simulate/simulation.hpp"
+
+namespace monodon::sim {
+
+namespace {
+
+/// What must come after the faults, beyond what was decided then.
+constexpr std::uint64_t kCommitsAsked = 2;
+
+}  // namespace
+
+bool Simulation::is_asked(NodeId node) const {
+    return is_honest(node) && !(plan_.dead && index_of(node) == *plan_.dead);
+}
+
+void Simulation::heal() {
+    hurting_ = false;
+    healed_at_ = queue_.now();
+    healed_at_commit_ = dag::CommitIndex{judge_->commits().size()};
+    trace_->event(queue_.now(), 0, "heal");
+    network_->heal();
+    down_.clear();
+    down_stake_ = 0;
+    if (plan_.dead && !dead_down_) {
+        ++injected_[static_cast<std::size_t>(Fault::dead)];
+        dead_down_ = true;
+        members_[plan_.dead->value()]->crash(false);
+    }
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        members_[node]->heal();
+        if (plan_.dead && index_of(node) == *plan_.dead) continue;
+        if (members_[node]->running()) {
+            connect(node, true);
+        } else {
+            restart(node);
+        }
+        if (is_asked(node))
+            queue_.after(std::chrono::milliseconds(1), [this, node] { members_[node]->submit(); });
+    }
+}
+
+bool Simulation::has_recovered() const { return what_is_missing().empty(); }
+
+std::string Simulation::what_is_missing() const {
+    dag::CommitIndex everywhere{std::numeric_limits<std::uint64_t>::max()};
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (!is_asked(node)) continue;
+        if (!members_[node]->running())
+            return fmt::format("7 progress after healing: node {} does not run", node);
+        everywhere = std::min(everywhere, members_[node]->applied());
+        if (everywhere.value() >= healed_at_commit_.value() + kCommitsAsked) continue;
+        return fmt::format("7 progress after healing: node {} has applied {} commits, {} were decided before",
+                           node, everywhere.value(), healed_at_commit_.value());
+    }
+    for (const auto& [digest, node] : acknowledged_) {
+        Digest last = digest;
+        auto index = judge_->executed_by(last);
+        for (auto next = replaced_.find(last); !index && next != replaced_.end();
+             next = replaced_.find(last)) {
+            last = next->second;
+            index = judge_->executed_by(last);
+        }
+        if (index && *index <= everywhere) continue;
+        return fmt::format("6 acknowledged is executed: batch {} of node {} is not", digest.short_hex(),
+                           node);
+    }
+    return {};
+}
+
+void Simulation::check_progress() {
+    healed_after_ = queue_.now() - healed_at_;
+    if (judge_->violation()) return;
+    const std::string missing = what_is_missing();
+    if (missing.empty()) return;
+    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(plan_.heal_limit).count();
+    judge_->report(
+        missing.substr(0, missing.find(':')),
+        fmt::format("{} within {} s after the faults", missing.substr(missing.find(':') + 2), limit));
+}
+
+}  // namespace monodon::sim

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "tools/simulate/simulation.hpp"
+
+namespace monodon::sim {
+
+/// Sums over runs.
+struct Totals {
+    std::uint64_t seeds = 0;
+    std::uint64_t violations = 0;
+    /// The first few that broke an invariant, ascending by seed.
+    std::vector<Result> failed;
+    /// Over all seeds in order: the same for the same seeds, whatever the number of threads.
+    std::uint64_t trace_hash = 0;
+    Result sum;
+    Duration longest_healing{0};
+    /// Of commits, in tenths of a message delay, summed, and how many commits that are.
+    std::uint64_t latency_tenths = 0;
+    std::uint64_t latency_commits = 0;
+
+    void add(const Result& result);
+};
+
+struct Swarm {
+    std::uint64_t first = 1;
+    std::uint64_t last = 1;
+    /// The seed in it is ignored.
+    Options options;
+    unsigned jobs = 1;
+    /// Called now and then, from one thread at a time; may be empty.
+    std::function<void(const Totals&)> progress;
+};
+
+/// Runs all seeds of the range. A failed MONODON_CHECK prints the seed before the process ends.
+[[nodiscard]] Totals run_swarm(const Swarm& swarm);
+
+/// The words that repeat a run.
+[[nodiscard]] std::string command_line(const Options& options);
+
+/// Tries to make a failing run smaller: fewer faults, rounds, members. Gives the smallest found that still
+/// breaks the same invariant, with all faults named.
+[[nodiscard]] Options shrink(const Options& failing);
+
+}  // namespace monodon::sim
