@@ -192,8 +192,9 @@ Expected<void, StartFailure> Node::Impl::listen() {
     const Settings& settings = options_.config.settings();
     // Before anybody can speak to us: the engine hears first that it has started.
     executor_->start();
-    engine_->start();
+    // Its own batches of an earlier life come before the first commit that names them.
     worker_->start();
+    engine_->start();
     const auto port = network_->start();
     if (!port) return failed(kExitConfiguration, "net.listen: " + port.error());
     const auto configured = parse_host_port(settings.net.listen);
