@@ -59,6 +59,10 @@ void Engine::State::consider(const VerifiedHeader& header) {
 }
 
 void Engine::State::note_equivocation(const HeaderRef& first, const HeaderRef& second) {
+    // One report a slot, in rising rounds: an author can sign as many as it likes.
+    Round& newest = equivocated_[second.author];
+    if (second.round <= newest) return;
+    newest = second.round;
     ++counters_.equivocations;
     out_->emplace_back(Equivocation{first, second});
 }

@@ -131,6 +131,8 @@ class Engine::State {
     std::map<ValidatorIndex, PendingHeader> pending_;
     /// Authors per round whose header or certificate carries payload that is not ordered: there is work (A3).
     std::map<Round, AuthorSet> loaded_;
+    /// The newest round in which each author was seen to sign two headers: one report per slot.
+    std::map<ValidatorIndex, Round> equivocated_;
     /// Votes whose record is durable.
     AuthorSet vote_durable_;
     std::vector<ValidatorStatus> members_;

@@ -91,9 +91,10 @@ Node::Impl::~Impl() { stop(); }
 
 Expected<void, StartFailure> Node::Impl::open_stores() {
     const Settings::Storage& settings = options_.config.settings().storage;
+    const bool made_now = home_.fresh();
     storage::ConsensusOptions consensus;
     consensus.environment.directory = home_.consensus();
-    consensus.environment.create = home_.fresh();
+    consensus.environment.create = made_now;
     consensus.environment.map_limit = settings.consensus_map;
     consensus.fatal = fatal_handler("consensus");
     auto opened = storage::ConsensusStore::open(std::move(consensus), genesis_.committee());
@@ -103,6 +104,15 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
         return failed(cleared.error().exit_code, cleared.error().text);
     }
 
+    std::error_code ignored;
+    if (!made_now && !std::filesystem::exists(home_.batches(), ignored)) {
+        return failed(
+            kExitStoreDamaged,
+            fmt::format(
+                "{} is missing: this validator has acknowledged batches that were in it; restore it from a "
+                "backup, or make an empty directory there to go on without them",
+                home_.batches().string()));
+    }
     storage::BatchOptions batches;
     batches.environment.directory = home_.batches();
     batches.environment.create = true;
@@ -146,6 +156,15 @@ Expected<void, StartFailure> Node::Impl::recover() {
                 "of one time; remove {} to execute again from the commits",
                 executed.value(), recovered_->progress.last_commit.value(), home_.state().string()));
     }
+    if (const auto foreign = foreign_signature(); foreign) return failed(kExitStoreDamaged, *foreign);
+    if (executed < recovered_->progress.commit_floor) {
+        return failed(
+            kExitStoreDamaged,
+            fmt::format(
+                "the state in {} ends at commit {}, but the commits up to {} have left the store: restore "
+                "the state directory from a backup of the same time",
+                home_.state().string(), executed.value(), recovered_->progress.commit_floor.value()));
+    }
     for (const std::string& each : recovered_->dropped) log::warn(Category::storage, each);
     for (const std::string& each : consistency.gaps) log::info(Category::storage, each);
     batches_->set_highest_round(recovered_->progress.highest_round);
@@ -157,6 +176,18 @@ Expected<void, StartFailure> Node::Impl::recover() {
                {"executed", std::to_string(executed.value())},
                {"ms", std::to_string(took.count())}});
     return {};
+}
+
+std::optional<std::string> Node::Impl::foreign_signature() const {
+    const dag::RecoveredState& state = recovered_->state;
+    const bool header = state.own_header && (*state.own_header)->author != self_;
+    const bool vote = std::any_of(state.votes.begin(), state.votes.end(),
+                                  [this](const dag::Vote& each) { return each.voter != self_; });
+    if (!header && !vote) return std::nullopt;
+    return fmt::format(
+        "{} was written with another key than this home has: with it this validator could sign twice what it "
+        "has signed already; put the right key or the right store in place",
+        home_.consensus().string());
 }
 
 Expected<void, StartFailure> Node::Impl::compose() {

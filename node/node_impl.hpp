@@ -40,6 +40,9 @@ class Node::Impl {
     void stop();
     [[nodiscard]] std::vector<std::string> banner() const;
 
+    /// Why the recovered votes and headers can not be this validator's, if so.
+    [[nodiscard]] std::optional<std::string> foreign_signature() const;
+
  private:
     using Pool = boost::asio::thread_pool;
 

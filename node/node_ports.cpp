@@ -183,9 +183,13 @@ std::vector<dag::PayloadEntry> Node::Impl::own_unexecuted_batches() const {
             const auto page = batches_->by_author(genesis_.committee().epoch(), self_, sealed, after, kPage);
             for (const auto& listed : page) {
                 if (executed.contains(listed.batch)) continue;
+                // An expired batch can not be executed any more: before it expired it was executed, adopted,
+                // or its transactions went into a new batch. The commits that were loaded do not reach back
+                // so far.
                 const SharedBytes bytes = batches_->get(listed.batch, sealed);
                 const auto view = bytes ? dag::parse_batch(genesis_.committee(), *bytes) : std::nullopt;
-                if (view) open.push_back(dag::payload_entry(genesis_.committee(), *view, *bytes));
+                if (view && dag::above(view->head.sealed_round, life) >= recovered_->progress.last_anchor)
+                    open.push_back(dag::payload_entry(genesis_.committee(), *view, *bytes));
             }
             if (page.size() < kPage) break;
             after = page.back();

@@ -117,7 +117,7 @@ void Router::consensus_notice(dag::ValidatorIndex from, net::Method method, cons
         } else {
             auto event = verified(method, *object);
             if (event) {
-                if (*event) (void)parts_.engine.offer(std::move(**event));
+                hand_over(std::move(*event));
             } else if (event.error() != dag::ObjectError::wrong_epoch) {
                 ++refused_;
                 fault(from, dag::describe(event.error()));
@@ -125,6 +125,16 @@ void Router::consensus_notice(dag::ValidatorIndex from, net::Method method, cons
         }
         checking.fetch_sub(1);
     });
+}
+
+void Router::hand_over(std::optional<dag::Event> event) {
+    if (!event) return;
+    std::optional<Digest> certificate;
+    if (const auto* received = std::get_if<dag::CertificateReceived>(&*event)) {
+        certificate = received->certificate->header.digest;
+    }
+    // What the engine had no room for must be looked at again when it is sent again.
+    if (parts_.engine.offer(std::move(*event)) && certificate) seen_.insert(*certificate);
 }
 
 Expected<std::optional<dag::Event>, dag::ObjectError> Router::verified(net::Method method, ByteView object) {
@@ -157,7 +167,6 @@ Expected<std::optional<dag::Event>, dag::ObjectError> Router::verified(net::Meth
     auto checked = parts_.verification.certificate(std::move(*certificate));
     if (!checked) return Unexpected{checked.error()};
     count();
-    seen_.insert(digest);
     parts_.verified_round((*checked)->header.round);
     return std::optional<dag::Event>(dag::CertificateReceived{std::move(*checked)});
 }

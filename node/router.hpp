@@ -82,6 +82,7 @@ class Router {
     /// Nothing for what was handed on before.
     [[nodiscard]] Expected<std::optional<dag::Event>, dag::ObjectError> verified(net::Method method,
                                                                                  ByteView object);
+    void hand_over(std::optional<dag::Event> event);
     void replied(const dag::SendRequest& request, Expected<SharedBytes, net::RpcFailure> reply);
     void certificates_replied(const dag::SendRequest& request, const SharedBytes& payload);
     void batches_replied(const dag::SendRequest& request, const SharedBytes& payload);
