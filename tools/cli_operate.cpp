@@ -5,6 +5,7 @@
 #include "tools/exit_codes.hpp"
 #include "tools/operate.hpp"
 #include "tools/replay.hpp"
+#include "tools/simulate_command.hpp"
 #include "tools/testnet.hpp"
 #include "tools/testnet_dir.hpp"
 
@@ -221,6 +222,7 @@ void add_operating_commands(CLI::App& app, Invocation& invocation) {
     add_testnet(app, invocation);
     add_config(app, invocation);
     add_small(app, invocation);
+    add_simulate(app, invocation);
 }
 
 int run_command_line(const std::vector<std::string>& words) {
