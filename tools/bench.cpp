@@ -56,6 +56,7 @@ class Bench {
         wait_for_connections();
         io_.run();
         if (!connected_) return failure(kExitCannotConnect, trouble());
+        note_endings();
         return std::move(result_);
     }
 
@@ -81,6 +82,15 @@ class Bench {
         next_ = start_ + kTick;
         for (const auto& lane : lanes_) lane->begin(start_, window_);
         schedule();
+    }
+
+    void note_endings() const {
+        for (const auto& lane : lanes_) {
+            for (const auto& [why, count] : lane->channel().endings()) {
+                note(fmt::format("a connection to {} ended {} times: {}", lane->channel().target().name,
+                                 count, why));
+            }
+        }
     }
 
     std::string trouble() const {

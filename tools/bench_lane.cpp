@@ -9,6 +9,11 @@ namespace {
 /// Below the 64 requests that a connection may have open, so that what waits does so here, where it is
 /// counted.
 constexpr std::size_t kRequestsInFlight = 48;
+/// A validator holds at most 4 MiB for the open requests of one client, by the size of their buffers, which
+/// may be twice that of what is in them; beyond it the connection ends.
+constexpr std::size_t kBytesInFlight = 2 * 1024 * 1024;
+constexpr std::size_t kRequestBytes = 256 * 1024;
+static_assert(kRequestBytes <= kSubmitBytesMax);
 /// What may wait at our end of one connection.
 constexpr auto kBacklog = std::chrono::seconds(4);
 constexpr Duration kDeadline = std::chrono::seconds(25);
@@ -30,7 +35,7 @@ BenchLane::BenchLane(boost::asio::any_io_executor executor, SubmitTarget target,
       maker_(std::move(maker)),
       rate_(rate),
       result_(result),
-      per_request_(std::clamp<std::uint64_t>(kSubmitBytesMax / maker_.size(), 1, kSubmitCountMax)) {}
+      per_request_(std::clamp<std::uint64_t>(kRequestBytes / maker_.size(), 1, kSubmitCountMax)) {}
 
 void BenchLane::begin(Clock::time_point start, BenchWindow window) {
     start_ = start;
@@ -72,7 +77,10 @@ void BenchLane::count(std::uint64_t& counter, const Cohort& cohort) const {
 }
 
 void BenchLane::flush() {
-    while (waiting_ > 0 && in_flight_ < kRequestsInFlight) send(take());
+    while (waiting_ > 0 && in_flight_ < kRequestsInFlight &&
+           bytes_in_flight_ + kRequestBytes <= kBytesInFlight) {
+        send(take());
+    }
 }
 
 BenchLane::Request BenchLane::take() {
@@ -94,11 +102,14 @@ void BenchLane::send(Request request) {
     std::vector<Bytes> made;
     for (std::uint64_t at = 0; at < request.transactions; ++at) made.push_back(maker_.next());
     const std::vector<ByteView> views(made.begin(), made.end());
+    const std::size_t bytes = request.transactions * maker_.size();
     ++in_flight_;
+    bytes_in_flight_ += bytes;
     measured_in_flight_ += request.measured;
     channel_.submit(node::Stage::executed, views, kDeadline,
-                    [this, request = std::move(request)](const SubmitOutcome& outcome) {
+                    [this, bytes, request = std::move(request)](const SubmitOutcome& outcome) {
                         --in_flight_;
+                        bytes_in_flight_ -= bytes;
                         measured_in_flight_ -= request.measured;
                         settle(request, outcome);
                         flush();

@@ -71,6 +71,7 @@ class BenchLane {
     std::deque<Cohort> cohorts_;
     std::uint64_t waiting_ = 0;
     std::size_t in_flight_ = 0;
+    std::size_t bytes_in_flight_ = 0;
     std::uint64_t measured_in_flight_ = 0;
 };
 

@@ -94,6 +94,7 @@ void SubmitChannel::dialled(Expected<std::shared_ptr<net::Client>, std::string> 
 }
 
 void SubmitChannel::lost(std::string why) {
+    if (client_) ++endings_[why];
     client_.reset();
     trouble_ = std::move(why);
     redial_.expires_after(kRedial);

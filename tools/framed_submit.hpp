@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,8 @@ class SubmitChannel {
     [[nodiscard]] bool connected() const { return client_ != nullptr; }
     /// Why there is no connection; empty if there is one.
     [[nodiscard]] const std::string& trouble() const { return trouble_; }
+    /// How often a connection has ended, by reason.
+    [[nodiscard]] const std::map<std::string, std::uint64_t>& endings() const { return endings_; }
     /// Called whenever a connection has been made.
     void on_connected(std::function<void()> callback) { on_connected_ = std::move(callback); }
 
@@ -80,6 +83,7 @@ class SubmitChannel {
     boost::asio::steady_timer redial_;
     std::shared_ptr<net::Client> client_;
     std::string trouble_ = "no connection yet";
+    std::map<std::string, std::uint64_t> endings_;
     std::function<void()> on_connected_;
     /// Callbacks that come after our end see that it is gone.
     std::shared_ptr<Guard> guard_ = std::make_shared<Guard>();
