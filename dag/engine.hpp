@@ -15,8 +15,9 @@ namespace monodon::dag {
 class DagReader {
  public:
     virtual ~DagReader() = default;
-    /// The durable batch with this digest.
-    [[nodiscard]] virtual std::optional<PayloadEntry> batch(const Digest& digest) const = 0;
+    /// What a header may say of the durable batch `named.batch`, which may be something else than `named`
+    /// says.
+    [[nodiscard]] virtual std::optional<PayloadEntry> batch(const PayloadEntry& named) const = 0;
     [[nodiscard]] virtual CommitPtr commit(CommitIndex index) const = 0;
 };
 

@@ -72,7 +72,7 @@ bool Engine::State::payload_is_possible(const Header& header) const {
     const std::uint64_t half_life = config_.ordering.batch_life / 2;
     return std::all_of(header.payload.begin(), header.payload.end(), [&](const PayloadEntry& entry) {
         if (header.round.value() >= entry.sealed_round.value() + half_life) return false;
-        const auto stored = batches_.find(entry.batch);
+        const auto stored = batches_.find(entry);
         return !stored || *stored == entry;
     });
 }
@@ -89,7 +89,7 @@ void Engine::State::want_missing(PendingHeader& pending) {
         fetcher_.want(Fetcher::Kind::certificate, parent.digest, header.round, author_only, header.author);
     }
     for (const PayloadEntry& entry : header.payload) {
-        if (batches_.find(entry.batch)) continue;
+        if (batches_.find(entry)) continue;
         pending.missing.insert(entry.batch);
         fetcher_.want(Fetcher::Kind::batch, entry.batch, header.round, committee_.everybody(), header.author);
     }

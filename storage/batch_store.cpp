@@ -85,12 +85,14 @@ class BatchStore::State {
                                        return table.body(transaction, digest);
                                    });
     }
-    [[nodiscard]] std::optional<dag::PayloadEntry> entry(const Digest& digest) {
+    [[nodiscard]] std::optional<dag::PayloadEntry> entry(const Digest& digest, dag::Round sealed) {
         if (auto cached = cache_.entry(digest)) return cached;
-        return search<std::optional<dag::PayloadEntry>>(
-            newest(), [&](const BatchTable& table, const lmdb::Transaction& transaction) {
-                return table.entry(transaction, digest);
-            });
+        const auto read = [&](const BatchTable& table, const lmdb::Transaction& transaction) {
+            return table.entry(transaction, digest);
+        };
+        const std::uint64_t generation = generation_of(sealed);
+        auto found = search<std::optional<dag::PayloadEntry>>(std::span(&generation, 1), read);
+        return found ? found : search<std::optional<dag::PayloadEntry>>(newest(), read);
     }
     [[nodiscard]] std::vector<Listed> by_author(dag::Epoch epoch, dag::ValidatorIndex author,
                                                 dag::Round sealed, const std::optional<Listed>& after,
@@ -259,8 +261,8 @@ SharedBytes BatchStore::get(const Digest& digest, dag::Round sealed) const {
     const std::uint64_t generation = generation_of(sealed);
     return state_->get(digest, std::span(&generation, 1));
 }
-std::optional<dag::PayloadEntry> BatchStore::entry(const Digest& digest) const {
-    return state_->entry(digest);
+std::optional<dag::PayloadEntry> BatchStore::entry(const Digest& digest, dag::Round sealed) const {
+    return state_->entry(digest, sealed);
 }
 std::vector<BatchStore::Listed> BatchStore::by_author(dag::Epoch epoch, dag::ValidatorIndex author,
                                                       dag::Round sealed, const std::optional<Listed>& after,

@@ -35,8 +35,8 @@ struct BatchOptions {
     std::size_t cache_bytes = std::size_t{64} << 20;
     /// Environments open at a time, and how many of the newest are searched for a digest without a hint. Live
     /// traffic needs those of the last LIFE/2 rounds.
-    std::size_t open_generations = 16;
-    std::size_t searched_generations = 8;
+    std::size_t open_generations = 40;
+    std::size_t searched_generations = 32;
 };
 
 /// Why we are given a batch.
@@ -71,8 +71,9 @@ class BatchStore {
     /// Without the round in which it was sealed only the newest generations are searched.
     [[nodiscard]] SharedBytes get(const Digest& digest) const;
     [[nodiscard]] SharedBytes get(const Digest& digest, dag::Round sealed) const;
-    /// What a header may say of a durable batch; searched as get() does.
-    [[nodiscard]] std::optional<dag::PayloadEntry> entry(const Digest& digest) const;
+    /// What a header may say of a durable batch: looked for among those sealed near this round first, then as
+    /// get() does without it.
+    [[nodiscard]] std::optional<dag::PayloadEntry> entry(const Digest& digest, dag::Round sealed) const;
 
     struct Listed {
         dag::WorkerId worker;

@@ -57,8 +57,8 @@ T StoreReader::read(Query query) const {
     return T();
 }
 
-std::optional<dag::PayloadEntry> StoreReader::batch(const Digest& digest) const {
-    return batches_.entry(digest);
+std::optional<dag::PayloadEntry> StoreReader::batch(const dag::PayloadEntry& named) const {
+    return batches_.entry(named.batch, named.sealed_round);
 }
 
 dag::CommitPtr StoreReader::commit(dag::CommitIndex index) const {

@@ -36,7 +36,7 @@ class StoreReader final : public dag::DagReader {
  public:
     StoreReader(const ConsensusStore& consensus, const BatchStore& batches, const dag::Committee& committee);
 
-    [[nodiscard]] std::optional<dag::PayloadEntry> batch(const Digest& digest) const override;
+    [[nodiscard]] std::optional<dag::PayloadEntry> batch(const dag::PayloadEntry& named) const override;
     [[nodiscard]] dag::CommitPtr commit(dag::CommitIndex index) const override;
 
     /// By the digest of its header.

@@ -18,10 +18,10 @@ void BatchIndex::stored(const PayloadEntry& entry) {
     while (known_.size() > kKnownMax) collect(by_round_.begin()->first);
 }
 
-std::optional<PayloadEntry> BatchIndex::find(const Digest& batch) const {
-    const auto at = known_.find(batch);
+std::optional<PayloadEntry> BatchIndex::find(const PayloadEntry& named) const {
+    const auto at = known_.find(named.batch);
     if (at != known_.end()) return at->second;
-    return reader_.batch(batch);
+    return reader_.batch(named);
 }
 
 void BatchIndex::referenced(const Digest& batch) {

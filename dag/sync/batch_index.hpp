@@ -19,7 +19,8 @@ class BatchIndex {
     explicit BatchIndex(const DagReader& reader) : reader_(reader) {}
 
     void stored(const PayloadEntry& entry);
-    [[nodiscard]] std::optional<PayloadEntry> find(const Digest& batch) const;
+    /// The stored batch with the digest of `named`.
+    [[nodiscard]] std::optional<PayloadEntry> find(const PayloadEntry& named) const;
     /// A certificate in the graph names it, or a commit executed it: no reason to adopt it.
     void referenced(const Digest& batch);
     /// Forgets what was sealed in rounds up to this one.

@@ -8,7 +8,7 @@ std::vector<PayloadEntry> Delivery::push(CommitPtr commit, const BatchIndex& bat
     MONODON_CHECK(commit->index.value() == delivered_.value() + queue_.size() + 1);
     std::vector<PayloadEntry> missing;
     for (const PayloadEntry& entry : commit->payload) {
-        if (batches.find(entry.batch)) continue;
+        if (batches.find(entry)) continue;
         missing.push_back(entry);
         missing_.emplace(entry.batch, commit->index);
     }

@@ -13,8 +13,8 @@ Signature StubSigner::sign(ByteView message) const {
     return signature;
 }
 
-std::optional<PayloadEntry> TestCommittee::Disk::batch(const Digest& digest) const {
-    const auto at = batches.find(digest);
+std::optional<PayloadEntry> TestCommittee::Disk::batch(const PayloadEntry& named) const {
+    const auto at = batches.find(named.batch);
     if (at == batches.end()) return std::nullopt;
     return at->second;
 }

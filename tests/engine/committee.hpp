@@ -86,7 +86,7 @@ class TestCommittee {
         std::map<Digest, PayloadEntry> batches;
         Round floor;
         CommitIndex executed;
-        [[nodiscard]] std::optional<PayloadEntry> batch(const Digest& digest) const override;
+        [[nodiscard]] std::optional<PayloadEntry> batch(const PayloadEntry& named) const override;
         [[nodiscard]] CommitPtr commit(CommitIndex index) const override;
     };
     struct Node {

@@ -27,7 +27,9 @@ AuthorSet members(std::initializer_list<std::uint16_t> indices) {
 Time at(Duration since) { return Time{} + since; }
 
 struct NothingStored final : DagReader {
-    [[nodiscard]] std::optional<PayloadEntry> batch(const Digest&) const override { return std::nullopt; }
+    [[nodiscard]] std::optional<PayloadEntry> batch(const PayloadEntry&) const override {
+        return std::nullopt;
+    }
     [[nodiscard]] CommitPtr commit(CommitIndex) const override { return nullptr; }
 };
 

@@ -35,14 +35,14 @@ TEST_CASE("a batch is found by its digest, from memory and from the disk, before
         REQUIRE(found);
         CHECK(*found == *made.bytes);
         CHECK(*store->get(made.entry.batch, made.entry.sealed_round) == *made.bytes);
-        CHECK(store->entry(made.entry.batch) == made.entry);
+        CHECK(store->entry(made.entry.batch, made.entry.sealed_round) == made.entry);
         CHECK(store->usage().cache_bytes == (options.cache_bytes > 0 ? made.bytes->size() : 0));
     }
     const auto store = open_batches(batch_options(directory.path()));
     CHECK(*store->get(made.entry.batch) == *made.bytes);
-    CHECK(store->entry(made.entry.batch) == made.entry);
+    CHECK(store->entry(made.entry.batch, made.entry.sealed_round) == made.entry);
     CHECK_FALSE(store->get(sha256(as_bytes("none"))));
-    CHECK_FALSE(store->entry(sha256(as_bytes("none"))));
+    CHECK_FALSE(store->entry(sha256(as_bytes("none")), dag::Round{1}));
     CHECK(store->usage().damaged == 0);
 }
 
@@ -58,11 +58,11 @@ TEST_CASE("a batch is not visible before it is durable") {
     Signal durable;
     REQUIRE(store->put(made.entry, made.bytes, Standing::named, [&] { durable.raise(); }));
     REQUIRE(eventually([&] { return store->stats().stalled.has_value(); }));
-    CHECK_FALSE(store->entry(made.entry.batch));
+    CHECK_FALSE(store->entry(made.entry.batch, made.entry.sealed_round));
     CHECK_FALSE(store->get(made.entry.batch));
     full = false;
     REQUIRE(durable.wait());
-    CHECK(store->entry(made.entry.batch));
+    CHECK(store->entry(made.entry.batch, made.entry.sealed_round));
 }
 
 TEST_CASE("callbacks run in the order of the puts, also across generations and for known batches") {
@@ -125,7 +125,7 @@ TEST_CASE("a damaged batch is not there, and can be stored again") {
     }
     damage_first_row(directory.path() / "g0", "batches", 10);
     const auto store = open_batches(without_cache(directory.path()));
-    CHECK_FALSE(store->entry(made.entry.batch));
+    CHECK_FALSE(store->entry(made.entry.batch, made.entry.sealed_round));
     CHECK_FALSE(store->get(made.entry.batch));
 }
 
@@ -285,7 +285,7 @@ TEST_CASE("a removal that a crash cut short is finished at the next start") {
     std::filesystem::create_directory(directory.path() / "g1");
     const auto store = open_batches(batch_options(directory.path()));
     CHECK_FALSE(std::filesystem::exists(directory.path() / "g0.removed"));
-    CHECK_FALSE(store->entry(sha256(as_bytes("none"))));
+    CHECK_FALSE(store->entry(sha256(as_bytes("none")), dag::Round{1}));
     const auto made = batch(ValidatorIndex{1}, 1, Round{1100});
     store->set_highest_round(Round{1100});
     put_durably(*store, made);

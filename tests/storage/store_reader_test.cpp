@@ -177,7 +177,7 @@ TEST_CASE("an empty store has nothing, and says so") {
     CHECK_FALSE(reader.last_commit());
     CHECK(reader.certificates({}, Round{100}).items.empty());
     CHECK(reader.commits(CommitIndex{1}).items.empty());
-    CHECK_FALSE(reader.batch(sha256(as_bytes("none"))));
+    CHECK_FALSE(reader.batch({sha256(as_bytes("none")), {}, {}, {}, 0, 0}));
     CHECK(reader.damaged() == 0);
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("the engine reads batches and commits through the same door") {
     const auto made = batch(ValidatorIndex{2}, 1, Round{3});
     put_durably(*filled.batches, made);
     const dag::DagReader& reader = filled.reader;
-    CHECK(reader.batch(made.entry.batch) == made.entry);
+    CHECK(reader.batch(made.entry) == made.entry);
     CHECK(reader.commit(CommitIndex{5})->digest == filled.rounds[4].commit->digest);
 }
 

@@ -88,8 +88,8 @@ dag::RecoveredState Disk::recover(std::uint64_t history_events, std::uint64_t li
     return state;
 }
 
-std::optional<dag::PayloadEntry> Disk::batch(const Digest& digest) const {
-    const Batch* found = find_batch(digest);
+std::optional<dag::PayloadEntry> Disk::batch(const dag::PayloadEntry& named) const {
+    const Batch* found = find_batch(named.batch);
     if (found == nullptr) return std::nullopt;
     return found->entry;
 }

@@ -49,7 +49,7 @@ class Disk final : public dag::DagReader {
     [[nodiscard]] dag::RecoveredState recover(std::uint64_t history_events, std::uint64_t life) const;
 
     // ---- what is durable
-    [[nodiscard]] std::optional<dag::PayloadEntry> batch(const Digest& digest) const override;
+    [[nodiscard]] std::optional<dag::PayloadEntry> batch(const dag::PayloadEntry& named) const override;
     [[nodiscard]] dag::CommitPtr commit(dag::CommitIndex index) const override;
     [[nodiscard]] const dag::VerifiedCertificate* certificate(const Digest& header) const;
     [[nodiscard]] const std::map<dag::Slot, dag::VerifiedCertificate>& certificates() const {
