@@ -34,6 +34,9 @@ FORBIDDEN = [
     ("storage/a.hpp", "node/b.hpp"),
     ("node/a.cpp", "tools/b.hpp"),
     ("tools/a.cpp", "tests/b.hpp"),
+    ("tools/simulate/a.cpp", "storage/b.hpp"),
+    ("tools/simulate/a.cpp", "net/wire/b.hpp"),
+    ("tools/simulate/a.cpp", "tools/b.hpp"),
 ]
 ALLOWED = [
     ("net/wire/a.hpp", "net/core/b.hpp"),
@@ -50,6 +53,8 @@ ALLOWED = [
     ("node/a.hpp", "storage/b.hpp"),
     ("node/a.hpp", "dag/engine.hpp"),
     ("tools/a.cpp", "node/b.hpp"),
+    ("tools/a.cpp", "tools/simulate/b.hpp"),
+    ("tools/simulate/a.cpp", "dag/engine.hpp"),
     ("tests/a.cpp", "tools/b.hpp"),
 ]
 
