@@ -58,7 +58,9 @@ void Engine::State::inserted(const VerifiedCertificate& certificate) {
     author.last_certificate = std::max(author.last_certificate, header.round);
     claims_.heard(header.author, header.committed);
     if (!header.payload.empty()) loaded_[header.round].insert(header.author);
-    for (const PayloadEntry& entry : header.payload) batches_.referenced(entry.batch);
+    if (header.round > out_of_reach_) {
+        for (const PayloadEntry& entry : header.payload) batches_.referenced(entry.batch);
+    }
     if (graph_.has_quorum(header.round)) pacemaker_.quorum_reached(header.round, now_);
     if (own_ && own_->votes.header()->ref() == header.ref() && !own_->votes.certified()) {
         own_->votes.complete(certificate);
@@ -113,6 +115,7 @@ void Engine::State::ordered(const CommitPtr& commit) {
         return each.second.empty() || each.first <= below(anchor, config_.ordering.window);
     });
     reinject_payload(anchor);
+    abandon_payload(anchor);
     const Round floor = std::max(graph_.floor(), below(anchor, config_.retention));
     write(CommitRecord{commit}, CommitDurable{commit, floor});
     write(GraphFloorRecord{floor});
@@ -133,6 +136,21 @@ void Engine::State::reinject_payload(Round anchor) {
         return vertex->children.empty();
     });
     for (const Digest& batch : payload_.expire(anchor)) out_->emplace_back(Requeue{batch});
+}
+
+/// A certificate that was not ordered and lies below the reach of all later anchors brings its batches
+/// nowhere. If their author is gone as well, somebody must adopt them (A9).
+void Engine::State::abandon_payload(Round anchor) {
+    const Round last = below(anchor, config_.ordering.window + 1);
+    for (Round round = next(std::max(out_of_reach_, graph_.floor())); round <= last; round = next(round)) {
+        graph_.for_each(round, [&](const Vertex& vertex) {
+            if (vertex.ordered) return;
+            for (const PayloadEntry& entry : unexecuted(vertex.certificate->header)) {
+                batches_.abandoned(entry.batch);
+            }
+        });
+    }
+    out_of_reach_ = std::max(out_of_reach_, last);
 }
 
 void Engine::State::release(const CommitDurable& durable) {

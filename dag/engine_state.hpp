@@ -83,6 +83,7 @@ class Engine::State {
     void ordered(const CommitPtr& commit);
     void note_anchors(const Commit& commit);
     void reinject_payload(Round anchor);
+    void abandon_payload(Round anchor);
     void release(const CommitDurable& durable);
     void execute_when_stored(const CommitPtr& commit);
     void collect(Round floor);
@@ -131,6 +132,8 @@ class Engine::State {
     std::map<ValidatorIndex, PendingHeader> pending_;
     /// Authors per round whose header or certificate carries payload that is not ordered: there is work (A3).
     std::map<Round, AuthorSet> loaded_;
+    /// No later anchor's history reaches this round or one below.
+    Round out_of_reach_;
     /// The newest round in which each author was seen to sign two headers: one report per slot.
     std::map<ValidatorIndex, Round> equivocated_;
     /// Votes whose record is durable.

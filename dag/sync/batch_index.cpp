@@ -29,6 +29,11 @@ void BatchIndex::referenced(const Digest& batch) {
     if (at != known_.end()) unreferenced_.erase({at->second.sealed_round, batch});
 }
 
+void BatchIndex::abandoned(const Digest& batch) {
+    const auto at = known_.find(batch);
+    if (at != known_.end()) unreferenced_.insert({at->second.sealed_round, batch});
+}
+
 void BatchIndex::collect(Round sealed) {
     while (!by_round_.empty() && by_round_.begin()->first <= sealed) {
         unreferenced_.erase(*by_round_.begin());

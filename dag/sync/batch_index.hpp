@@ -23,6 +23,8 @@ class BatchIndex {
     [[nodiscard]] std::optional<PayloadEntry> find(const PayloadEntry& named) const;
     /// A certificate in the graph names it, or a commit executed it: no reason to adopt it.
     void referenced(const Digest& batch);
+    /// The certificates that name it can not be ordered any more, and no commit has executed it.
+    void abandoned(const Digest& batch);
     /// Forgets what was sealed in rounds up to this one.
     void collect(Round sealed);
 
