@@ -21,6 +21,7 @@ from pathlib import Path
 
 MONODON = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "monodon"
 PATIENCE = 60
+READY = 120
 LOG_TAIL = 25
 
 
@@ -96,11 +97,11 @@ class Committee:
 
     def up(self, *words):
         """Starts what does not run, and waits until it is ready."""
-        out = monodon("testnet", "up", "-n", self.size, "--dir", self.dir, "-o", "json", *words)
-        return json.loads(out)
+        all_words = ["-n", self.size, "--dir", self.dir, "--timeout", f"{READY}s", "-o", "json", *words]
+        return json.loads(monodon("testnet", "up", *all_words, timeout=READY + 30))
 
     def add(self, *names):
-        monodon("testnet", "add", *names, "--dir", self.dir)
+        monodon("testnet", "add", *names, "--dir", self.dir, "--timeout", f"{READY}s", timeout=READY + 30)
 
     def kill(self, *names):
         monodon("testnet", "kill", *names, "--dir", self.dir)
@@ -246,7 +247,11 @@ class Committee:
             monodon("testnet", "down", "--dir", self.dir)
         shutil.rmtree(self.root, ignore_errors=True)
 
-    def print_logs(self):
+    def print_state(self):
+        """How the nodes are, and the ends of their logs."""
+        if (self.dir / "testnet.json").exists():
+            words = [MONODON, "status", "--all", "--dir", str(self.dir)]
+            print(subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout)
         for name in self.names:
             file = self.home(name) / "node.log"
             if file.exists():
@@ -339,7 +344,7 @@ def run(test, validators=4):
         code = 0
     except (Wrong, OSError, http.client.HTTPException, subprocess.TimeoutExpired) as error:
         print(f"FAILED after {time.monotonic() - begin:.1f} s: {error}")
-        committee.print_logs()
+        committee.print_state()
     finally:
         committee.close()
     return code
