@@ -64,6 +64,14 @@ struct EngineConfig {
     Duration resend_max = std::chrono::seconds(2);
     Duration request_timeout = std::chrono::milliseconds(1000);
 
+    /// Bytes of records that are not durable yet, above which nothing new is taken from others: 64 MiB are
+    /// 60,000 certificates of a small committee or 1,600 of the largest, seconds of work for a slow disk. The
+    /// graph holds as much again for them, and one reply of 8 MiB may come on top.
+    std::size_t unsynced_bytes_max = 64 * 1024 * 1024;
+    /// Whether a signature of ours that the store does not know of stops us (consensus.md 9.3). Members of
+    /// simulations that sign twice on purpose do without.
+    bool notice_forgotten = true;
+
     /// A8: above this many commits ordered but not executed no payload is proposed.
     std::uint64_t unexecuted_commits_max = 256;
 };

@@ -29,6 +29,7 @@ Engine::Engine(Engine&&) noexcept = default;
 
 void Engine::step(const Event& event, Time now, Effects& out) { state_->step(event, now, out); }
 EngineStatus Engine::status() const { return state_->status(); }
+bool Engine::behind() const { return state_->behind(); }
 std::vector<VertexView> Engine::window(Round first, Round last) const { return state_->window(first, last); }
 
 Engine::State::State(EngineConfig config, const Committee& committee, ValidatorIndex self,
@@ -49,6 +50,8 @@ Engine::State::State(EngineConfig config, const Committee& committee, ValidatorI
       range_(self, config_.request_timeout),
       delivery_(recovered.executed),
       claims_(committee),
+      rejoin_(committee, self, config_.request_timeout),
+      signing_(recovered.signing),
       members_(committee.size()),
       executed_(recovered.executed) {
     config_.retention = retention(config_);
@@ -73,6 +76,7 @@ void Engine::State::on(const Started&) {
     MONODON_CHECK(!started_);
     started_ = true;
     pacemaker_.quorum_reached(graph_.highest_quorum(), now_);
+    begin_signing();
     order();
     for (const CommitPtr& commit : std::exchange(undelivered_, {})) execute_when_stored(commit);
     if (own_) {
@@ -83,11 +87,15 @@ void Engine::State::on(const Started&) {
     }
 }
 
-void Engine::State::on(const HeaderReceived& event) { consider(event.header); }
+void Engine::State::on(const HeaderReceived& event) {
+    if (!behind()) consider(event.header);
+}
 
 void Engine::State::on(const VoteReceived& event) { count_vote(*event.vote); }
 
-void Engine::State::on(const CertificateReceived& event) { accept(event.certificate); }
+void Engine::State::on(const CertificateReceived& event) {
+    if (!behind()) accept(event.certificate);
+}
 
 void Engine::State::on(const BatchStored& event) {
     batches_.stored(event.entry);
@@ -103,7 +111,8 @@ void Engine::State::on(const PayloadReady& event) {
 
 void Engine::State::on(const WriteDone& event) {
     const auto at = waiting_.find(event.id);
-    MONODON_CHECK(at != waiting_.end());
+    unsynced_.durable(event.id);
+    if (at == waiting_.end()) return;
     const std::vector<Release> releases = std::move(at->second);
     waiting_.erase(at);
     for (const Release& each : releases) {
@@ -112,7 +121,15 @@ void Engine::State::on(const WriteDone& event) {
 }
 
 void Engine::State::on(const ReplyReceived& event) {
-    if (const auto* certificates = std::get_if<CertificatesReply>(&event.reply)) {
+    const auto* highest = std::get_if<HighestRoundReply>(&event.reply);
+    if (highest != nullptr && highest->highest && !behind()) accept(*highest->highest);
+    if (rejoin_.answered(event.id, highest, now_)) {
+        if (highest != nullptr && highest->ours) look_for_forgotten(**highest->ours);
+        end_looking_if_known();
+        return bound_if_known();
+    }
+    const auto* certificates = std::get_if<CertificatesReply>(&event.reply);
+    if (certificates != nullptr && !behind()) {
         for (const VerifiedCertificate& certificate : certificates->certificates) accept(certificate);
     }
     if (!range_.answered(event.id, graph_.highest(), now_)) (void)fetcher_.answered(event.id, now_);
@@ -122,10 +139,17 @@ void Engine::State::on(const PeerChanged& event) {
     members_.at(event.peer.value()).connected = event.connected;
     fetcher_.set_connected(event.peer, event.connected, now_);
     range_.set_connected(event.peer, event.connected);
+    rejoin_.set_connected(event.peer, event.connected, now_);
     if (event.connected) send_own(event.peer);
 }
 
 void Engine::State::on(const Executed& event) { executed_ = std::max(executed_, event.index); }
+
+void Engine::State::on(const BatchLost& event) {
+    fetcher_.want_for_execution(event.batch, graph_.highest(), committee_.everybody(), self_);
+}
+
+void Engine::State::on(const ProposalsPaused& event) { proposals_paused_ = event.paused; }
 
 void Engine::State::on(const Tick&) { wake_at_.reset(); }
 
@@ -133,6 +157,9 @@ void Engine::State::settle() {
     for (CommitPtr& commit : delivery_.take_ready()) out_->emplace_back(Deliver{std::move(commit)});
     propose_if_due();
     resend_if_due();
+    rejoin_.poll(now_, request_ids_, *out_);
+    // What came would be thrown away.
+    if (behind()) return;
     want_parents();
     fetcher_.poll(now_, request_ids_, *out_);
     const std::uint64_t unexecuted = last_commit_.index.value() - executed_.value();
@@ -149,16 +176,20 @@ void Engine::State::write(Record record, Release release) {
 void Engine::State::flush() {
     if (records_.empty()) return;
     const WriteId id{++last_write_};
-    const bool notify = !releases_.empty();
-    if (notify) waiting_.emplace(id, std::exchange(releases_, {}));
+    std::size_t bytes = 0;
+    for (const Record& record : records_) bytes += Unsynced::size_of(record);
+    const bool notify = unsynced_.wrote(id, bytes, !releases_.empty());
+    if (!releases_.empty()) waiting_.emplace(id, std::exchange(releases_, {}));
     out_->emplace_back(Persist{id, std::exchange(records_, {}), notify});
 }
 
 void Engine::State::set_wake() {
     if (halted_) return;
     std::optional<Time> earliest;
+    const bool fetches = !behind();
     for (const auto& each :
-         {propose_at_, resend_at_, fetcher_.next_attempt(), range_.next_attempt(graph_.highest())}) {
+         {propose_at_, resend_at_, rejoin_.next_attempt(), fetches ? fetcher_.next_attempt() : std::nullopt,
+          fetches ? range_.next_attempt(graph_.highest()) : std::nullopt}) {
         if (each && (!earliest || *each < *earliest)) earliest = each;
     }
     if (!earliest || earliest == wake_at_) return;
@@ -192,6 +223,11 @@ EngineStatus Engine::State::status() const {
     status.requests_in_flight = fetcher_.in_flight() + (range_.in_flight() ? 1 : 0);
     status.missing_batches = delivery_.missing_batches();
     status.pending_payload = payload_.size();
+    status.signing = signing_;
+    status.looking = looking_;
+    status.answered_stake = rejoin_.asking() ? rejoin_.stake() : 0;
+    status.unsynced_bytes = unsynced_.bytes();
+    status.behind = behind();
     status.halted = halted_;
     status.validators = members_;
     const auto weights = orderer_.schedule().weights();

@@ -32,6 +32,7 @@ struct RecoveredState {
     /// The last vote given for each author.
     std::vector<Vote> votes;
     std::optional<VerifiedHeader> own_header;
+    SigningBound signing;
     Round graph_floor;
     /// The last commit that the application has applied.
     CommitIndex executed;
@@ -75,6 +76,17 @@ struct EngineStatus {
     std::uint64_t votes_given = 0;
     /// Conflicting commit claims heard; one alone is a liar's or a broken member's.
     std::uint64_t claim_conflicts = 0;
+    /// While `ask`, nothing is signed: the others are asked where they last saw us.
+    SigningBound signing;
+    /// This life has not signed yet: first enough others are to show that they saw no later signature of
+    /// ours.
+    bool looking = false;
+    /// Of the members that have answered so far.
+    Stake answered_stake = 0;
+    /// Of records that are not durable yet, near enough; and whether they are so many that nothing new is
+    /// taken from others.
+    std::size_t unsynced_bytes = 0;
+    bool behind = false;
     /// Why ordering has stopped for good; nothing while all is well.
     std::optional<std::string> halted;
     std::vector<ValidatorStatus> validators;
@@ -104,6 +116,9 @@ class Engine {
     void step(const Event& event, Time now, Effects& out);
 
     [[nodiscard]] EngineStatus status() const;
+    /// So much is not durable yet that headers, certificates and replies are ignored: they will be sent or
+    /// fetched again.
+    [[nodiscard]] bool behind() const;
     /// The certificates of these rounds that are in the graph, ascending.
     [[nodiscard]] std::vector<VertexView> window(Round first, Round last) const;
 

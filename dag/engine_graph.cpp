@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dag/engine_state.hpp"
+#include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
 namespace monodon::dag {
@@ -10,6 +11,7 @@ void Engine::State::accept(const VerifiedCertificate& certificate) {
     AuthorSet holders = certificate->signers;
     holders.insert(certificate->header.author);
     range_.hint(certificate->header.round, holders);
+    look_for_forgotten(*certificate);
     std::vector<VerifiedCertificate> ready{certificate};
     bool grown = false;
     while (!ready.empty() && !halted_) {
@@ -66,6 +68,7 @@ void Engine::State::inserted(const VerifiedCertificate& certificate) {
         own_->votes.complete(certificate);
     }
     resolved(header.digest);
+    if (planted(Planted::collected_by_round)) collect(below(graph_.highest(), config_.retention));
 }
 
 void Engine::State::want_parents() {
@@ -77,7 +80,7 @@ void Engine::State::want_parents() {
         holders.insert(slot.author);
         for (const HeaderRef& parent : graph_.missing_parents(certificate->header)) {
             if (suspended_.contains(parent.slot())) continue;
-            fetcher_.want(Fetcher::Kind::certificate, parent.digest, parent.round, holders, slot.author);
+            fetcher_.want_certificate(parent.digest, parent.round, holders, slot.author);
         }
     }
 }
@@ -117,6 +120,10 @@ void Engine::State::ordered(const CommitPtr& commit) {
     reinject_payload(anchor);
     abandon_payload(anchor);
     const Round floor = std::max(graph_.floor(), below(anchor, config_.retention));
+    if (planted(Planted::commit_before_durable)) {
+        write(CommitRecord{commit});
+        return release(CommitDurable{commit, floor});
+    }
     write(CommitRecord{commit}, CommitDurable{commit, floor});
     write(GraphFloorRecord{floor});
 }
@@ -128,6 +135,7 @@ void Engine::State::note_anchors(const Commit& commit) {
 
 void Engine::State::reinject_payload(Round anchor) {
     payload_.reinject([&](Round round) {
+        if (planted(Planted::not_reinjected)) return false;
         if (above(round, config_.ordering.window) < anchor) return true;
         if (above(round, 2) >= anchor) return false;
         const Vertex* vertex = graph_.find({round, self_});
@@ -175,8 +183,9 @@ void Engine::State::execute_when_stored(const CommitPtr& commit) {
         }
     }
     for (const PayloadEntry& entry : missing) {
+        if (planted(Planted::batch_not_fetched)) break;
         const auto signers = holders.find(entry.batch);
-        fetcher_.want_for_execution(entry.batch, commit->anchor.round,
+        fetcher_.want_for_execution({entry.batch, entry.sealed_round}, commit->anchor.round,
                                     signers == holders.end() ? committee_.everybody() : signers->second,
                                     entry.author);
     }
@@ -245,10 +254,12 @@ void Engine::State::restore(RecoveredState& recovered) {
         });
     }
     for (const Vote& vote : recovered.votes) {
+        if (planted(Planted::votes_forgotten)) break;
+        if (planted(Planted::own_header_forgotten) && vote.author == self_) continue;
         votes_.record(vote);
         vote_durable_.insert(vote.author);
     }
-    if (!recovered.own_header) return;
+    if (!recovered.own_header || planted(Planted::own_header_forgotten)) return;
     const VerifiedHeader& header = *recovered.own_header;
     own_.emplace(OwnHeader{VoteCollector(committee_, header), true});
     const Vertex* vertex = graph_.find({header->round, self_});

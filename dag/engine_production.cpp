@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dag/engine_state.hpp"
+#include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
 namespace monodon::dag {
@@ -14,7 +15,7 @@ constexpr std::uint64_t kRecentRounds = 8;
 
 void Engine::State::consider(const VerifiedHeader& header) {
     const HeaderRef ref = header->ref();
-    if (ref.author == self_) return;
+    if (ref.author == self_) return look_for_forgotten(*header);
     ValidatorStatus& author = members_.at(ref.author.value());
     author.last_header = std::max(author.last_header, ref.round);
     claims_.heard(ref.author, header->committed);
@@ -23,12 +24,14 @@ void Engine::State::consider(const VerifiedHeader& header) {
              std::to_string(index->value()));
         return;
     }
+    if (!within_bound(ref.round)) return;
     // V2. A round far ahead is not believed: its author sends it again.
     if (ref.round <= graph_.floor() || distance(graph_.highest(), ref.round) > config_.ahead) return;
     switch (votes_.ask(ref)) {
         case VoteBook::Answer::grant:
             break;
         case VoteBook::Answer::repeat:
+            if (planted(Planted::vote_not_repeated)) return;
             if (vote_durable_.contains(ref.author)) release(VoteDurable{*votes_.last(ref.author)});
             return;
         case VoteBook::Answer::equivocation:
@@ -82,16 +85,18 @@ void Engine::State::want_missing(PendingHeader& pending) {
     pending.missing.clear();
     AuthorSet author_only;
     author_only.insert(header.author);
-    const std::vector<HeaderRef> parents = graph_.missing_parents(header);
-    for (const HeaderRef& parent : parents) {
+    for (const HeaderRef& parent : graph_.missing_parents(header)) {
+        if (planted(Planted::parents_unchecked)) break;
         pending.missing.insert(parent.digest);
         if (suspended_.contains(parent.slot())) continue;
-        fetcher_.want(Fetcher::Kind::certificate, parent.digest, header.round, author_only, header.author);
+        fetcher_.want_certificate(parent.digest, header.round, author_only, header.author);
     }
     for (const PayloadEntry& entry : header.payload) {
         if (batches_.find(entry)) continue;
         pending.missing.insert(entry.batch);
-        fetcher_.want(Fetcher::Kind::batch, entry.batch, header.round, committee_.everybody(), header.author);
+        if (planted(Planted::batch_not_fetched)) continue;
+        fetcher_.want_batch({entry.batch, entry.sealed_round}, header.round, committee_.everybody(),
+                            header.author);
     }
 }
 
@@ -105,15 +110,18 @@ void Engine::State::resolved(const Digest& digest) {
 
 void Engine::State::vote_if_complete(ValidatorIndex author) {
     const auto at = pending_.find(author);
-    if (at == pending_.end() || !at->second.missing.empty()) return;
+    if (at == pending_.end() || !at->second.missing.empty() || looking_) return;
     const VerifiedHeader header = at->second.header;
     pending_.erase(at);
-    if (!graph_.has_all_parents(*header) || !payload_is_possible(*header)) return;
+    if (!may_sign(header->round)) return;
+    const bool rooted = graph_.has_all_parents(*header) || planted(Planted::parents_unchecked);
+    if (!rooted || !payload_is_possible(*header)) return;
     if (votes_.ask(header->ref()) != VoteBook::Answer::grant) return;
     const Vote vote = sign_vote(committee_, signer_, self_, header->ref());
     votes_.record(vote);
     vote_durable_.erase(author);
     ++counters_.votes_given;
+    if (planted(Planted::vote_before_durable)) release(VoteDurable{vote});
     write(VoteRecord{vote}, VoteDurable{vote});
 }
 
@@ -125,6 +133,7 @@ void Engine::State::drop_pending(ValidatorIndex author) {
 
 void Engine::State::release(const VoteDurable& durable) {
     const Vote& vote = durable.vote;
+    if (!may_sign(vote.round)) return;
     // A later vote for this author may be on its way to the disk already: it is not released by this write.
     if (votes_.last(vote.author)->ref() == vote.ref()) vote_durable_.insert(vote.author);
     if (vote.author == self_) {
@@ -135,6 +144,7 @@ void Engine::State::release(const VoteDurable& durable) {
 }
 
 void Engine::State::release(const HeaderDurable& durable) {
+    if (!may_sign(durable.header.round)) return;
     // The committee may have gone on without it: then a newer header is on its way to the disk.
     if (own_->votes.header()->ref() != durable.header) return;
     own_->durable = true;
@@ -153,6 +163,7 @@ void Engine::State::count_vote(const Vote& vote) {
 
 std::optional<Pacemaker::RoundState> Engine::State::round_state() const {
     const Round round = graph_.highest_quorum();
+    if (proposals_paused_ || !may_sign(next(round))) return std::nullopt;
     if (own_ && own_->votes.header()->round > round) return std::nullopt;
     // A verified certificate two rounds up proves a quorum that we do not have: fetch first (A1).
     if (range_.target() > next(round)) return std::nullopt;
@@ -208,6 +219,11 @@ void Engine::State::propose(Round round) {
                  self_, committee_.size(), round, config_.ordering.window, kPayloadEntriesMax / 4)) {
             if (!orderer_.has_executed(entry)) payload_.add(entry);
         }
+        // Commits may be further apart than a history reaches (A7): what lies below the reach of an anchor of
+        // this round is named again. It is executed once, whichever header is ordered.
+        payload_.reinject([&](Round named) {
+            return above(named, config_.ordering.window) < round && !planted(Planted::not_reinjected);
+        });
         header.payload = payload_.take(round, kPayloadEntriesMax);
     }
     if (!header.payload.empty()) loaded_[round].insert(self_);
@@ -221,6 +237,7 @@ void Engine::State::propose(Round round) {
     resend_at_.reset();
     pacemaker_.proposed(now_);
     ++counters_.headers_proposed;
+    if (planted(Planted::header_before_durable)) out_->emplace_back(Broadcast{verified});
     // One write for both: the vote binds us no more than the header does.
     write(OwnHeaderRecord{verified}, HeaderDurable{verified->ref()});
     write(VoteRecord{vote}, VoteDurable{vote});
@@ -237,6 +254,7 @@ void Engine::State::resend_if_due() {
 /// Until a member has voted it is sent our header; from the certificate on it is sent that, until a header of
 /// the next round shows that it has got on (4.4).
 void Engine::State::send_own(ValidatorIndex peer) {
+    if (planted(Planted::nothing_resent)) return;
     if (!own_ || !own_->durable || peer == self_ || !members_.at(peer.value()).connected) return;
     const VerifiedHeader& header = own_->votes.header();
     if (!own_->votes.certified()) {

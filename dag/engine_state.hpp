@@ -16,11 +16,13 @@
 #include "dag/sync/claims.hpp"
 #include "dag/sync/delivery.hpp"
 #include "dag/sync/range_fetcher.hpp"
+#include "dag/sync/rejoin.hpp"
+#include "dag/sync/unsynced.hpp"
 
 namespace monodon::dag {
 
 /// The engine's inside, private to dag/engine*.cpp: engine.cpp takes events in, engine_graph.cpp inserts and
-/// orders, engine_production.cpp votes and proposes.
+/// orders, engine_production.cpp votes and proposes, engine_signing.cpp says whether it may.
 class Engine::State {
  public:
     State(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
@@ -29,6 +31,7 @@ class Engine::State {
     void step(const Event& event, Time now, Effects& out);
     [[nodiscard]] EngineStatus status() const;
     [[nodiscard]] std::vector<VertexView> window(Round first, Round last) const;
+    [[nodiscard]] bool behind() const { return unsynced_.bytes() > config_.unsynced_bytes_max; }
 
  private:
     // What a durable write releases.
@@ -42,7 +45,10 @@ class Engine::State {
         CommitPtr commit;
         Round floor;
     };
-    using Release = std::variant<HeaderDurable, VoteDurable, CommitDurable>;
+    struct BoundDurable {
+        Round above;
+    };
+    using Release = std::variant<HeaderDurable, VoteDurable, CommitDurable, BoundDurable>;
 
     /// A header that waits for parents or batches before it gets our vote; one per author, the highest.
     struct PendingHeader {
@@ -65,6 +71,8 @@ class Engine::State {
     void on(const ReplyReceived& event);
     void on(const PeerChanged& event);
     void on(const Executed& event);
+    void on(const BatchLost& event);
+    void on(const ProposalsPaused& event);
     void on(const Tick& event);
     void settle();
     void write(Record record);
@@ -107,6 +115,17 @@ class Engine::State {
     void resend_if_due();
     void send_own(ValidatorIndex peer);
 
+    // ---- what was forgotten (consensus.md 9.3): engine_signing.cpp
+    [[nodiscard]] bool within_bound(Round round) const { return !signing_.ask && round > signing_.above; }
+    [[nodiscard]] bool may_sign(Round round) const { return within_bound(round) && !looking_; }
+    void begin_signing();
+    void look_for_forgotten(const Certificate& certificate);
+    void look_for_forgotten(const Header& header);
+    void forgot(const HeaderRef& signed_by_us);
+    void end_looking_if_known();
+    void bound_if_known();
+    void release(const BoundDurable& durable);
+
     EngineConfig config_;
     const Committee& committee_;
     ValidatorIndex self_;
@@ -124,9 +143,17 @@ class Engine::State {
     RangeFetcher range_;
     Delivery delivery_;
     Claims claims_;
+    Rejoin rejoin_;
+    Unsynced unsynced_;
     RequestIds request_ids_;
 
     bool started_ = false;
+    bool proposals_paused_ = false;
+    SigningBound signing_;
+    /// Nothing is signed in this life before enough others have shown where they last saw us.
+    bool looking_ = false;
+    /// On its way to the disk.
+    std::optional<Round> new_bound_;
     std::optional<std::string> halted_;
     std::optional<OwnHeader> own_;
     std::map<ValidatorIndex, PendingHeader> pending_;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "dag/model/commit.hpp"
+#include "dag/model/signing.hpp"
 #include "dag/model/verification.hpp"
 #include "net/core/time.hpp"
 
@@ -50,6 +52,13 @@ struct CertificatesReply {
 };
 /// The requested batches that came are durable; a BatchStored for each was given before.
 struct BatchesReply {};
+/// Where a member is, and where it last saw us.
+struct HighestRoundReply {
+    /// Of the highest round that it has a certificate of; nothing before its first.
+    std::optional<VerifiedCertificate> highest;
+    /// The newest header of ours that it holds.
+    std::optional<VerifiedHeader> ours;
+};
 enum class RequestFailure : std::uint8_t {
     unreachable,  ///< not connected, or the connection ended
     timeout,
@@ -63,7 +72,7 @@ struct RequestFailed {
 /// Exactly one for each SendRequest.
 struct ReplyReceived {
     RequestId id;
-    std::variant<CertificatesReply, BatchesReply, RequestFailed> reply;
+    std::variant<CertificatesReply, BatchesReply, HighestRoundReply, RequestFailed> reply;
 };
 /// A connection to a member came up or went down.
 struct PeerChanged {
@@ -74,11 +83,28 @@ struct PeerChanged {
 struct Executed {
     CommitIndex index;
 };
+/// A batch with the round in which it was sealed, or another of its generation (storage.md 1): without it its
+/// holder would have to look everywhere.
+struct WantedBatch {
+    Digest digest;
+    Round sealed;
+
+    friend bool operator==(const WantedBatch&, const WantedBatch&) = default;
+};
+/// A batch that was stored does not verify any more: it is fetched like one that never came.
+struct BatchLost {
+    WantedBatch batch;
+};
+/// No headers are made while the disk is nearly full; votes, order and execution go on.
+struct ProposalsPaused {
+    bool paused = false;
+};
 /// The time of the last WakeAt has come.
 struct Tick {};
 
-using Event = std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored,
-                           PayloadReady, WriteDone, ReplyReceived, PeerChanged, Executed, Tick>;
+using Event =
+    std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored, PayloadReady,
+                 WriteDone, ReplyReceived, PeerChanged, Executed, BatchLost, ProposalsPaused, Tick>;
 
 // ---- effects
 // ------------------------------------------------------------------------------------------------
@@ -99,7 +125,12 @@ struct CommitRecord {
 struct GraphFloorRecord {
     Round floor;
 };
-using Record = std::variant<CertificateRecord, VoteRecord, OwnHeaderRecord, CommitRecord, GraphFloorRecord>;
+/// Replaces the bound before it.
+struct SigningRecord {
+    SigningBound bound;
+};
+using Record = std::variant<CertificateRecord, VoteRecord, OwnHeaderRecord, CommitRecord, GraphFloorRecord,
+                            SigningRecord>;
 
 /// Writes the records in one transaction, after all earlier Persists: the write queue is first in, first out,
 /// so that nothing becomes durable before what it depends on.
@@ -129,9 +160,11 @@ struct GetCertificatesInRange {
     Round last;
 };
 struct GetBatches {
-    std::vector<Digest> batches;
+    std::vector<WantedBatch> batches;
 };
-using RequestBody = std::variant<GetCertificates, GetCertificatesInRange, GetBatches>;
+/// Where the peer is, and where it last saw us.
+struct GetHighestRound {};
+using RequestBody = std::variant<GetCertificates, GetCertificatesInRange, GetBatches, GetHighestRound>;
 struct SendRequest {
     RequestId id;
     ValidatorIndex to;
@@ -170,8 +203,15 @@ struct Halt {
     std::string reason;
 };
 
+/// This member has stopped signing, or signs again above a round (consensus.md 9.3).
+struct SigningChanged {
+    SigningBound bound;
+    /// In words.
+    std::string why;
+};
+
 using Effect = std::variant<Persist, Send, Broadcast, SendRequest, WakeAt, OwnCertified, Committed, Deliver,
-                            Requeue, Equivocation, Halt>;
+                            Requeue, Equivocation, Halt, SigningChanged>;
 using Effects = std::vector<Effect>;
 
 }  // namespace monodon::dag

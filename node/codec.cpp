@@ -63,6 +63,28 @@ std::optional<std::vector<Digest>> decode_digests(ByteView payload) {
     return digests;
 }
 
+SharedBytes encode_wanted(const std::vector<dag::WantedBatch>& batches) {
+    MONODON_CHECK(!batches.empty() && batches.size() <= kDigestsMax);
+    PackWriter writer(batches.size() * 44 + kPackOverhead);
+    writer.array(1).array(batches.size());
+    for (const dag::WantedBatch& each : batches) writer.array(2).digest(each.digest).u64(each.sealed.value());
+    return writer.share();
+}
+
+std::optional<std::vector<dag::WantedBatch>> decode_wanted(ByteView payload) {
+    auto reader = PackReader::open(payload);
+    if (!reader) return std::nullopt;
+    reader->array(1);
+    std::vector<dag::WantedBatch> batches;
+    for (std::uint32_t left = reader->array_between(1, kDigestsMax); left > 0; --left) {
+        reader->array(2);
+        const Digest digest = reader->digest();
+        batches.push_back({digest, dag::Round{reader->u64()}});
+    }
+    if (!reader->finished()) return std::nullopt;
+    return batches;
+}
+
 SharedBytes encode_range(dag::Round first, dag::Round last) {
     PackWriter writer;
     writer.array(2).u64(first.value()).u64(last.value());
@@ -123,6 +145,47 @@ std::optional<std::vector<Slice>> decode_batches(const SharedBytes& payload) {
     }
     if (!reader->finished()) return std::nullopt;
     return batches;
+}
+
+SharedBytes encode_highest_request(std::uint64_t nonce) {
+    PackWriter writer;
+    writer.array(1).u64(nonce);
+    return writer.share();
+}
+
+std::optional<std::uint64_t> decode_highest_request(ByteView payload) {
+    auto reader = PackReader::open(payload);
+    if (!reader) return std::nullopt;
+    reader->array(1);
+    const std::uint64_t nonce = reader->u64();
+    if (!reader->finished()) return std::nullopt;
+    return nonce;
+}
+
+SharedBytes encode_highest(const HighestRound& highest) {
+    PackWriter writer(highest.certificate.size() + highest.header.size() + 8 * kPackOverhead);
+    writer.array(7).u64(highest.nonce).u64(highest.lowest_held.value()).u64(highest.highest_held.value());
+    writer.u64(highest.oldest_commit.value()).u64(highest.newest_commit.value());
+    writer.bin(highest.certificate).bin(highest.header);
+    return writer.share();
+}
+
+std::optional<HighestRound> decode_highest(ByteView payload) {
+    auto reader = PackReader::open(payload);
+    if (!reader) return std::nullopt;
+    HighestRound highest;
+    reader->array(7);
+    highest.nonce = reader->u64();
+    highest.lowest_held = dag::Round{reader->u64()};
+    highest.highest_held = dag::Round{reader->u64()};
+    highest.oldest_commit = dag::CommitIndex{reader->u64()};
+    highest.newest_commit = dag::CommitIndex{reader->u64()};
+    const ByteView certificate = reader->bin(dag::kCertificateBytesMax);
+    const ByteView header = reader->bin(dag::kHeaderBytesMax + sizeof(Signature));
+    if (!reader->finished()) return std::nullopt;
+    highest.certificate.assign(certificate.begin(), certificate.end());
+    highest.header.assign(header.begin(), header.end());
+    return highest;
 }
 
 SharedBytes encode_submit(Stage want, const std::vector<ByteView>& transactions) {

@@ -11,6 +11,7 @@
 #include "net/core/expected.hpp"
 #include "net/core/log.hpp"
 #include "net/core/time.hpp"
+#include "storage/recovery_strategy.hpp"
 
 namespace monodon::node {
 
@@ -59,6 +60,12 @@ struct Settings {
         std::uint64_t batch_map = 64ULL << 30;
         std::uint64_t state_map = 64ULL << 30;
         std::uint64_t batch_cache = 64ULL << 20;
+        std::uint64_t disk_low = 2ULL << 30;         ///< free bytes; below, no transactions are taken
+        std::uint64_t disk_critical = 512ULL << 20;  ///< free bytes; below, no headers are made
+        std::uint64_t map_percent = 80;              ///< of a map's limit; above, no transactions are taken
+        storage::RecoveryStrategy recovery = storage::RecoveryStrategy::hybrid;
+        std::uint64_t checkpoint_rounds = 100;  ///< 0: no local checkpoints are made
+        std::uint64_t checkpoints_kept = 3;
     } storage;
     struct Log {
         log::Level level = log::Level::info;

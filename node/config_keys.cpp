@@ -278,6 +278,28 @@ void add_data_keys(Table& table) {
                 "Limit of the address space of state/: what the application keeps.");
     table.bytes("storage.batch_cache", MONODON_FIELD(storage.batch_cache), 0, 64 * kGiB,
                 "The newest batches that stay in memory.");
+    table.bytes("storage.disk_low", MONODON_FIELD(storage.disk_low), 0, kTiB,
+                "With less free on the disk, no new transactions are taken (429) and the node is not ready.\n"
+                "On a small disk a tenth of it is enough.");
+    table.bytes("storage.disk_critical", MONODON_FIELD(storage.disk_critical), 0, kTiB,
+                "With less free on the disk, we propose nothing more. On a small disk a fortieth is enough.");
+    table.number("storage.map_percent", MONODON_FIELD(storage.map_percent), 10, 100,
+                 "With more of one of the limits above in use, no new transactions are taken.");
+    table.choice(
+        "storage.recovery", MONODON_FIELD(storage.recovery),
+        "\"from_scratch\", \"from_checkpoint\" or \"hybrid\"",
+        [](const std::string& text, storage::RecoveryStrategy& strategy) {
+            const auto parsed = storage::parse_recovery_strategy(text);
+            if (parsed) strategy = *parsed;
+            return parsed.has_value();
+        },
+        [](storage::RecoveryStrategy strategy) { return std::string(storage::describe(strategy)); },
+        "How the graph is read at start: every certificate from its row, or the newest local checkpoint\n"
+        "and what came after it. \"hybrid\" takes a checkpoint, and reads the rows where none verifies.");
+    table.number("storage.checkpoint_rounds", MONODON_FIELD(storage.checkpoint_rounds), 0, 1'000'000,
+                 "A local checkpoint is made whenever the last anchor has risen by so many rounds. 0: none.");
+    table.number("storage.checkpoints_kept", MONODON_FIELD(storage.checkpoints_kept), 1, 100,
+                 "The newest local checkpoints that stay.");
 }
 
 void add_operator_keys(Table& table) {

@@ -53,7 +53,7 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
     bool post(dag::Event event, bool always) {
         {
             const std::lock_guard lock(mutex_);
-            if (!always && queue_.size() >= kOfferedMax) return false;
+            if (!always && (behind_ || queue_.size() >= kOfferedMax)) return false;
             queue_.push_back(std::move(event));
             // One wake-up per fill of the queue, not one per event.
             if (queue_.size() > 1 || draining_) return true;
@@ -99,6 +99,7 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
                 std::visit([this](auto& each) { perform(each); }, effect);
             }
         }
+        behind_ = engine_.behind();
         beat();
     }
 
@@ -138,6 +139,7 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
     void perform(dag::Requeue& effect) { ports_.requeue(effect.batch); }
     void perform(dag::Equivocation& effect) { ports_.equivocation(effect); }
     void perform(dag::Halt& effect) { ports_.halted(std::move(effect.reason)); }
+    void perform(dag::SigningChanged& effect) { ports_.signing(effect); }
 
     void publish() {
         auto status = std::make_shared<const dag::EngineStatus>(engine_.status());
@@ -169,6 +171,7 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
     std::vector<dag::Event> queue_;
     bool draining_ = false;
     std::shared_ptr<const dag::EngineStatus> status_;
+    std::atomic<bool> behind_ = false;
     std::atomic<std::uint64_t> round_ = 0;
     std::atomic<Duration::rep> heartbeat_ = 0;
 };

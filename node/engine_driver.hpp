@@ -24,6 +24,7 @@ struct EnginePorts {
     std::function<void(const Digest& batch)> requeue;
     std::function<void(const dag::Equivocation&)> equivocation;
     std::function<void(std::string reason)> halted;
+    std::function<void(const dag::SigningChanged&)> signing;
 };
 
 /// Runs the engine: takes events from any thread, one after the other, and performs what it wants done. The
@@ -43,7 +44,8 @@ class EngineDriver {
 
     /// Thread-safe. Events of our own making are always taken.
     void post(dag::Event event);
-    /// Thread-safe. What peers send is refused while too much waits: they send it again, or we fetch it.
+    /// Thread-safe. What peers send is refused while too much waits for the engine or for the disk: they send
+    /// it again, or we fetch it.
     bool offer(dag::Event event);
 
     /// Of our last header. Thread-safe.

@@ -67,6 +67,10 @@ class Executor::Impl {
         while (take_group()) {
             const auto begun = std::chrono::steady_clock::now();
             auto applied = application_.apply(group_, reader_);
+            if (!applied && lost_) {
+                if (!wait_for_batch()) return;
+                continue;
+            }
             if (!applied) {
                 if (!wait_out(applied.error())) return;
                 continue;
@@ -92,6 +96,24 @@ class Executor::Impl {
             queue_.pop_front();
         }
         return true;
+    }
+
+    /// Until a batch that could not be read was fetched again; no transaction is open meanwhile. False if
+    /// execution has to end.
+    bool wait_for_batch() {
+        const dag::PayloadEntry entry = *std::exchange(lost_, std::nullopt);
+        log::warn(log::Category::execution, "a batch is not in the store or is damaged: fetching it again",
+                  {{"digest", entry.batch.hex()}});
+        for (;;) {
+            ports_.lost(entry);
+            {
+                std::unique_lock lock(mutex_);
+                status_.trouble = fmt::format("batch {} is being fetched again", entry.batch.hex());
+                wake_.wait_for(lock, config_.look_again, [this] { return stopping_; });
+                if (stopping_) return false;
+            }
+            if (const auto bytes = ports_.load(entry); bytes && *bytes != nullptr) return true;
+        }
     }
 
     /// False if execution has to end.
@@ -135,12 +157,15 @@ class Executor::Impl {
     }
 
     /// The engine delivers a commit only when all its batches are stored, and the store checks what it reads:
-    /// whatever is wrong here is beyond repair while running.
-    Expected<BatchBody, std::string> read(const dag::PayloadEntry& entry) const {
+    /// a batch that cannot be read was damaged on the disk, and others have it. One that can be read and is
+    /// wrong is beyond repair.
+    Expected<BatchBody, std::string> read(const dag::PayloadEntry& entry) {
         auto bytes = ports_.load(entry);
-        if (!bytes) return Unexpected{fmt::format("batch {}: {}", entry.batch.hex(), bytes.error())};
-        if (*bytes == nullptr)
-            return Unexpected{fmt::format("batch {} is not in the store", entry.batch.hex())};
+        if (!bytes || *bytes == nullptr) {
+            lost_ = entry;
+            return Unexpected{fmt::format("batch {}: {}", entry.batch.hex(),
+                                          bytes ? std::string("not in the store") : bytes.error())};
+        }
         const auto view = dag::parse_batch(committee_, **bytes);
         const bool right = view && view->head.author == entry.author && view->head.worker == entry.worker &&
                            view->head.sealed_round == entry.sealed_round &&
@@ -158,6 +183,8 @@ class Executor::Impl {
     const ExecutorPorts ports_;
     const ExecutorConfig config_;
     const BatchReader reader_ = [this](const dag::PayloadEntry& entry) { return read(entry); };
+    /// What the last attempt could not read. Of the thread.
+    std::optional<dag::PayloadEntry> lost_;
 
     std::thread thread_;
     mutable std::mutex mutex_;

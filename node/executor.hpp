@@ -18,14 +18,17 @@ namespace monodon::node {
 struct ExecutorPorts {
     /// The stored batch, or why it cannot be had, in words.
     std::function<Expected<SharedBytes, std::string>(const dag::PayloadEntry&)> load;
+    /// A batch is not in the store or does not verify any more: it is to be fetched and stored again. Asked
+    /// again and again until load() gives it.
+    std::function<void(const dag::PayloadEntry&)> lost;
     /// All commits up to this one have been applied.
     std::function<void(dag::CommitIndex)> executed;
     /// The outcomes of batches whose author we are, after their commits were applied. At most once a batch.
     std::function<void(std::vector<AppliedBatch>)> results;
     /// A state root fell due: for checkpoints and the divergence alarm.
     std::function<void(const StateRoot&)> root;
-    /// Execution has stopped for good: a batch is damaged or missing, or the state cannot be written. In
-    /// words.
+    /// Execution has stopped for good: a stored batch is another than its certificate names, or the state
+    /// cannot be written. In words.
     std::function<void(std::string)> fatal;
 };
 
@@ -38,6 +41,8 @@ struct ExecutorConfig {
     std::size_t group_transactions = 8192;
     /// Between attempts while the disk is full.
     Duration retry = std::chrono::seconds(1);
+    /// Between looks for a batch that is being fetched again.
+    Duration look_again = std::chrono::milliseconds(50);
 };
 
 /// A consistent picture for status and metrics.

@@ -13,6 +13,7 @@ namespace {
 /// none.
 constexpr Duration kRetryAfter = std::chrono::milliseconds(100);
 constexpr Duration kRetryAfterHeldBack = std::chrono::seconds(1);
+constexpr Duration kRetryAfterNoRoom = std::chrono::seconds(5);
 constexpr std::size_t kPage = 4096;
 
 /// The largest size up to this one with which a batch fills the pages that it takes in the store.
@@ -88,11 +89,13 @@ void Mempool::admit(const PreparedSubmission& prepared) {
     const bool waits = submission.want > Stage::accepted && prepared.valid() > 0;
     StageReport report;
     report.since_arrival = ports_.now() - prepared.arrival;
-    if (!has_room(prepared, waits)) {
+    const auto no_room = ports_.refusal();
+    if (no_room || !has_room(prepared, waits)) {
         status_.transactions_refused[static_cast<std::size_t>(Refusal::busy)] += prepared.ids.size();
         report.kind = StageReport::Kind::busy;
         report.last = true;
-        report.retry_after = held_back_ ? kRetryAfterHeldBack : kRetryAfter;
+        report.retry_after = no_room ? kRetryAfterNoRoom : held_back_ ? kRetryAfterHeldBack : kRetryAfter;
+        if (no_room) report.reason = "this node takes no transactions now: " + *no_room;
         return submission.report(report);
     }
     std::vector<BatchHandle> batches = take(prepared, report);

@@ -203,6 +203,8 @@ void add_store(Families& out, const StoreSnapshot& store) {
                   labels);
         out.gauge("store_used_bytes", "Bytes of an environment in use.", number(environment.used_bytes),
                   labels);
+        out.gauge("store_oldest_reader_seconds", "Age of the oldest read transaction.",
+                  environment.oldest_reader_seconds, labels);
         out.gauge("store_file_bytes", "Bytes of an environment on the disk.", number(environment.file_bytes),
                   labels);
         if (!environment.writer) continue;

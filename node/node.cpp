@@ -7,7 +7,6 @@
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "net/core/log.hpp"
@@ -17,6 +16,8 @@
 #include "node/node_impl.hpp"
 #include "node/public_api.hpp"
 #include "node/version.hpp"
+#include "storage/tables/consensus_tables.hpp"
+#include "storage/time.hpp"
 
 namespace monodon::node {
 
@@ -78,7 +79,8 @@ Node::Impl::Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis g
       name_(options_.config.settings().node.name.empty() ? genesis_.member(self).name
                                                          : options_.config.settings().node.name),
       started_(net::now()),
-      verification_(genesis_.committee(), signatures_) {
+      verification_(genesis_.committee(), signatures_),
+      repair_(self_, genesis_.committee().size()) {
     const Settings& settings = options_.config.settings();
     retention_.commits = settings.storage.retention_commits;
     retention_.batch_bytes = settings.storage.retention_bytes;
@@ -96,10 +98,20 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     consensus.environment.directory = home_.consensus();
     consensus.environment.create = made_now;
     consensus.environment.map_limit = settings.consensus_map;
+    consensus.ask_first = home_.ask_first();
     consensus.fatal = fatal_handler("consensus");
     auto opened = storage::ConsensusStore::open(std::move(consensus), genesis_.committee());
+    if (!opened && opened.error().error == storage::StoreError::missing) {
+        return failed(kExitStoreDamaged,
+                      fmt::format("{}: this home is not new, and without its store this validator could sign "
+                                  "twice; put the store back, or run `monodon init --home {} --rejoin`",
+                                  opened.error().text, home_.directory().string()));
+    }
     if (!opened) return failed(opened.error());
     consensus_ = std::move(*opened);
+    if (const auto cleared = home_.clear_ask_first(); !cleared) {
+        return failed(cleared.error().exit_code, cleared.error().text);
+    }
     if (const auto cleared = home_.clear_fresh(); !cleared) {
         return failed(cleared.error().exit_code, cleared.error().text);
     }
@@ -118,6 +130,9 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     batches.environment.create = true;
     batches.environment.map_limit = settings.batch_map;
     batches.fatal = fatal_handler("batches");
+    batches.damaged = [this](const Digest& batch, dag::Round sealed) {
+        if (engine_) engine_->post(dag::BatchLost{{batch, sealed}});
+    };
     batches.life = genesis_.ordering().batch_life;
     batches.cache_bytes = settings.batch_cache;
     auto bodies = storage::BatchStore::open(std::move(batches));
@@ -132,14 +147,37 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     if (!application) return failed(application.error());
     application_ = std::move(*application);
     reader_ = std::make_unique<storage::StoreReader>(*consensus_, *batches_, genesis_.committee());
+    reader_->set_damaged([this](dag::Slot slot) { repair_.damaged(slot); });
+
+    storage::CheckpointOptions checkpoints;
+    checkpoints.directory = home_.checkpoints();
+    checkpoints.ordering = genesis_.ordering();
+    checkpoints.every_rounds = settings.checkpoint_rounds;
+    checkpoints.keep = settings.checkpoints_kept;
+    auto local = storage::LocalCheckpoints::open(std::move(checkpoints), *consensus_, genesis_.committee());
+    if (!local) return failed(local.error());
+    checkpoints_ = std::move(*local);
     return {};
 }
 
 Expected<void, StartFailure> Node::Impl::recover() {
-    const Time begin = net::now();
+    const Settings::Storage& settings = options_.config.settings().storage;
     const dag::CommitIndex executed{application_->next_index().value() - 1};
-    auto recovered = storage::recover(*consensus_, genesis_.committee(),
-                                      {retention_.life, retention_.history_events, executed});
+    storage::RecoveryOptions options;
+    options.life = retention_.life;
+    options.history_events = retention_.history_events;
+    options.executed = executed;
+    options.strategy = settings.recovery;
+    options.checkpoints = home_.checkpoints();
+    Time told = net::now();
+    options.progress = [&told](const storage::RecoveryProgress& progress) {
+        if (net::now() - told < std::chrono::seconds(1)) return;
+        told = net::now();
+        log::info(Category::storage, "recovering",
+                  {{"certificates", std::to_string(progress.done)},
+                   {"of_at_most", std::to_string(progress.at_most)}});
+    };
+    auto recovered = storage::recover(*consensus_, genesis_.committee(), options);
     if (!recovered) return failed(recovered.error());
     recovered_ = std::move(*recovered);
     const storage::Consistency consistency = storage::verify_consistency(recovered_->state);
@@ -168,14 +206,31 @@ Expected<void, StartFailure> Node::Impl::recover() {
     for (const std::string& each : recovered_->dropped) log::warn(Category::storage, each);
     for (const std::string& each : consistency.gaps) log::info(Category::storage, each);
     batches_->set_highest_round(recovered_->progress.highest_round);
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(net::now() - begin);
-    log::info(Category::storage, "recovered from the store",
-              {{"certificates", std::to_string(recovered_->state.certificates.size())},
-               {"round", std::to_string(recovered_->progress.highest_round.value())},
-               {"commit", std::to_string(recovered_->progress.last_commit.value())},
-               {"executed", std::to_string(executed.value())},
-               {"ms", std::to_string(took.count())}});
+    for (const dag::Slot slot : recovered_->damaged) repair_.damaged(slot);
+    note_recovery();
     return {};
+}
+
+void Node::Impl::note_recovery() {
+    const storage::RecoverySummary& summary = recovered_->summary;
+    const storage::Progress& progress = recovered_->progress;
+    log::info(Category::storage, "recovered from the store",
+              {{"strategy", std::string(storage::describe(summary.used))},
+               {"certificates", std::to_string(summary.certificates)},
+               {"round", std::to_string(summary.highest_round.value())},
+               {"checkpoint", summary.checkpoint ? std::to_string(summary.checkpoint->value()) : "none"},
+               {"commit", std::to_string(progress.last_commit.value())},
+               {"executed", std::to_string(recovered_->state.executed.value())},
+               {"ms", fmt::format("{:.1f}", static_cast<double>(summary.took.count()) / 1000)}});
+    storage::JournalEntry entry;
+    entry.at = storage::now_microseconds();
+    entry.kind = "recovery";
+    entry.text = summary.text();
+    consensus_->write(
+        [entry](storage::lmdb::WriteTransaction& transaction, const storage::ConsensusTables& tables) {
+            return tables.journal.append(transaction, entry);
+        },
+        entry.text.size(), 1, {});
 }
 
 std::optional<std::string> Node::Impl::foreign_signature() const {
@@ -267,11 +322,11 @@ Expected<void, StartFailure> Node::Impl::listen() {
 }
 
 void Node::Impl::keep_house() {
-    struct statvfs disk {};
-    if (::statvfs(home_.directory().c_str(), &disk) == 0)
-        free_disk_ = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+    watch_room();
+    repair_certificates();
     storage::apply_retention(*reader_, *consensus_, *batches_, retention_, application_->durable_index());
     const storage::Progress progress = reader_->progress();
+    checkpoints_->consider(progress.last_anchor);
     network_->set_holdings({progress.store_floor.value() + 1, progress.highest_round.value(),
                             progress.commit_floor.value() + 1, progress.last_commit.value()});
 }
@@ -313,6 +368,7 @@ void Node::Impl::stop() {
     api_.reset();
     housekeeping_.reset();
     network_.reset();
+    checkpoints_.reset();
     // Writes what is queued: after this a restart finds all that was decided.
     consensus_.reset();
     log::info(Category::node, "stopped");

@@ -15,18 +15,21 @@
 #include "node/kv_store.hpp"
 #include "node/node.hpp"
 #include "node/node_view.hpp"
+#include "node/repair.hpp"
 #include "node/responder.hpp"
+#include "node/room.hpp"
 #include "node/router.hpp"
 #include "node/submit_service.hpp"
 #include "storage/home.hpp"
+#include "storage/local_checkpoints.hpp"
 #include "storage/recovery.hpp"
 #include "storage/retention.hpp"
 
 namespace monodon::node {
 
 /// The inside of a node, private to node*.cpp: node.cpp starts and stops it, node_ports.cpp joins its parts,
-/// node_snapshots.cpp shows it. Members are in the order in which they are made; what is above outlives what
-/// is below.
+/// node_snapshots.cpp shows it, node_room.cpp looks after its disk. Members are in the order in which they
+/// are made; what is above outlives what is below.
 class Node::Impl {
  public:
     Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis genesis, dag::ValidatorIndex self);
@@ -70,7 +73,13 @@ class Node::Impl {
     [[nodiscard]] Expected<KvRead, std::string> read_key(ByteView key) const;
     [[nodiscard]] dag::AuthorSet connected_members(const dag::EngineStatus& engine) const;
 
+    // node_room.cpp
+    [[nodiscard]] Room room() const;
+    void watch_room();
+    void repair_certificates();
+
     // node.cpp
+    void note_recovery();
     void keep_house();
     void schedule_housekeeping();
 
@@ -88,8 +97,10 @@ class Node::Impl {
     std::unique_ptr<storage::BatchStore> batches_;
     std::unique_ptr<KvStore> application_;
     std::unique_ptr<storage::StoreReader> reader_;
+    std::unique_ptr<storage::LocalCheckpoints> checkpoints_;
     storage::RetentionOptions retention_;
     std::optional<storage::Recovered> recovered_;
+    Repair repair_;
 
     /// Sockets, timers, HTTP.
     std::unique_ptr<Pool> io_;
@@ -116,6 +127,9 @@ class Node::Impl {
     /// When the last commit became durable, in microseconds since the Unix epoch; 0 before the first.
     std::atomic<Duration::rep> commit_time_ = 0;
     std::atomic<std::uint64_t> free_disk_ = ~std::uint64_t{0};
+    /// Why no transactions are taken, and why nothing is proposed, for want of room; null if that is not so.
+    std::atomic<std::shared_ptr<const std::string>> refusal_;
+    std::atomic<std::shared_ptr<const std::string>> proposals_held_;
     std::atomic<bool> halted_ = false;
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> shutdown_asked_ = false;

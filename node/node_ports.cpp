@@ -51,6 +51,23 @@ EnginePorts Node::Impl::engine_ports() {
             "is faulty, or this is a bug; keep the home directory and compare with the other validators",
             {{"error", reason}});
     };
+    ports.signing = [this](const dag::SigningChanged& changed) {
+        const auto round = std::to_string(changed.bound.above.value());
+        if (!changed.bound.ask) {
+            log::info(Category::consensus, "this validator votes and proposes again",
+                      {{"above", round}, {"why", changed.why}});
+            return;
+        }
+        log::warn(Category::consensus,
+                  "this validator follows without voting or proposing, and asks the others where they last "
+                  "saw it",
+                  {{"error", changed.why}});
+        const dag::Committee& committee = genesis_.committee();
+        if (committee.total() - committee.stake(self_) >= committee.quorum()) return;
+        log::error(Category::consensus,
+                   "the other members have less than a quorum of stake: they can not answer, and this "
+                   "validator will never sign again; a new chain is needed");
+    };
     return ports;
 }
 
@@ -74,6 +91,7 @@ WorkerPorts Node::Impl::worker_ports() {
     ports.batch_stored = [this](const dag::PayloadEntry& entry) { engine_->post(dag::BatchStored{entry}); };
     ports.round = [this] { return engine_->round(); };
     ports.now = [] { return net::now(); };
+    ports.refusal = [this] { return refusal_.load(); };
     ports.post_crypto = [this](std::function<void()> work) {
         asio::post(compute_->get_executor(), std::move(work));
     };
@@ -88,6 +106,9 @@ ExecutorPorts Node::Impl::executor_ports() {
         if (!bytes)
             return Unexpected{"batch " + entry.batch.hex() + " is not in the store or does not verify"};
         return bytes;
+    };
+    ports.lost = [this](const dag::PayloadEntry& entry) {
+        engine_->post(dag::BatchLost{{entry.batch, entry.sealed_round}});
     };
     ports.executed = [this](dag::CommitIndex index) { engine_->post(dag::Executed{index}); };
     ports.results = [this](std::vector<AppliedBatch> results) { worker_->on_executed(std::move(results)); };

@@ -15,7 +15,6 @@ namespace {
 constexpr Duration kHeartbeatMax = std::chrono::seconds(5);
 /// Commits that the committee has and we have not: beyond it this node is catching up.
 constexpr std::uint64_t kLagReady = 64;
-constexpr std::uint64_t kFreeDiskReady = std::uint64_t{2} << 30U;
 /// An idle committee commits about once a second.
 constexpr Duration kCommitAgeMax = std::chrono::seconds(15);
 
@@ -40,8 +39,7 @@ std::vector<HealthCheck> Node::Impl::liveness() const {
     const bool turning = net::now() - engine_->heartbeat() < kHeartbeatMax;
     const storage::WriterStats writer = consensus_->stats();
     return {check("engine", turning, "the engine's thread has not turned for 5 s"),
-            check("writer", !writer.stopped, "the consensus writer has stopped"),
-            check("execution", executor_->status().trouble.empty(), executor_->status().trouble)};
+            check("writer", !writer.stopped, "the consensus writer has stopped")};
 }
 
 std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine) const {
@@ -59,7 +57,21 @@ std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine) 
     checks.push_back(check("order", !engine.halted, engine.halted.value_or("")));
     checks.push_back(
         check("store", consensus.empty() && batches.empty(), consensus.empty() ? batches : consensus));
-    checks.push_back(check("disk", free_disk_ >= kFreeDiskReady, "less than 2 GiB are free on the disk"));
+    const auto refusal = refusal_.load();
+    const auto held = proposals_held_.load();
+    std::string room = refusal ? "no transactions are taken: " + *refusal : std::string();
+    if (held) room = "nothing is proposed: " + *held;
+    checks.push_back(check("disk", !refusal && !held, std::move(room)));
+    const std::string trouble = executor_->status().trouble;
+    checks.push_back(check("execution", trouble.empty(), trouble));
+    if (engine.looking)
+        checks.push_back(check("signing", false, "asks the others before its first signature"));
+    checks.push_back(
+        check("signing", !engine.signing.ask,
+              "this validator may have forgotten what it signed, so it neither votes nor proposes; "
+              "members with stake " +
+                  std::to_string(engine.answered_stake) + " of " +
+                  std::to_string(genesis_.committee().quorum()) + " have said where they last saw it"));
     checks.push_back(check("quorum", genesis_.committee().is_quorum(connected_members(engine)),
                            "validators with a quorum of stake are not connected"));
     checks.push_back(check("lag", lag <= kLagReady, "commits behind: " + std::to_string(lag)));
@@ -162,17 +174,22 @@ std::vector<PeerSnapshot> Node::Impl::peers() const {
 
 StoreSnapshot Node::Impl::store() const {
     StoreSnapshot snapshot;
-    const auto consensus = consensus_->environment().stats();
-    snapshot.environments.push_back(
-        {"consensus", consensus.map_bytes, consensus.used_bytes, consensus.file_bytes, consensus_->stats()});
+    const Settings::Storage& limits = options_.config.settings().storage;
+    const auto add = [&](std::string name, const storage::lmdb::EnvironmentStats& stats, std::uint64_t limit,
+                         std::optional<storage::WriterStats> writer) {
+        snapshot.environments.push_back({std::move(name), stats.map_bytes, stats.used_bytes, stats.file_bytes,
+                                         limit, stats.oldest_reader_seconds, std::move(writer)});
+    };
     const auto usage = batches_->usage();
-    snapshot.environments.push_back({"batches", 0, usage.disk_bytes, usage.disk_bytes, batches_->stats()});
-    const auto state = application_->stats();
+    add("consensus", consensus_->environment().stats(), limits.consensus_map, consensus_->stats());
     snapshot.environments.push_back(
-        {"state", state.map_bytes, state.used_bytes, state.file_bytes, std::nullopt});
+        {"batches", 0, usage.disk_bytes, usage.disk_bytes, 0, 0, batches_->stats()});
+    add("state", application_->stats(), limits.state_map, std::nullopt);
     snapshot.oldest_commit = reader_->first_commit().value_or(dag::CommitIndex{}).value();
     snapshot.newest_commit = reader_->last_commit().value_or(dag::CommitIndex{}).value();
     snapshot.free_disk_bytes = free_disk_;
+    if (const auto reason = refusal_.load()) snapshot.transactions_wait = *reason;
+    if (const auto reason = proposals_held_.load()) snapshot.proposals_wait = *reason;
     snapshot.damaged = reader_->damaged() + usage.damaged;
     return snapshot;
 }

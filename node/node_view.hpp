@@ -133,6 +133,10 @@ struct StoreSnapshot {
         std::uint64_t used_bytes = 0;
         /// On the disk.
         std::uint64_t file_bytes = 0;
+        /// Of the address space it may have; 0 where each part has its own.
+        std::uint64_t map_limit = 0;
+        /// How long the oldest read transaction has been open: what it sees can not be used again.
+        double oldest_reader_seconds = 0;
         /// Absent where somebody else's thread writes: state.
         std::optional<storage::WriterStats> writer;
     };
@@ -140,6 +144,9 @@ struct StoreSnapshot {
     std::uint64_t oldest_commit = 0;
     std::uint64_t newest_commit = 0;
     std::uint64_t free_disk_bytes = 0;
+    /// Why transactions, and why proposals, wait for room; empty while they do not.
+    std::string transactions_wait;
+    std::string proposals_wait;
     /// Rows that did not verify since the start.
     std::uint64_t damaged = 0;
 };

@@ -14,9 +14,10 @@ namespace {
 constexpr Duration kWaitDefault = std::chrono::seconds(10);
 constexpr Duration kWaitMax = std::chrono::seconds(60);
 
-HttpResponse busy_response(Duration retry_after) {
-    HttpResponse response =
-        error_response(429, "busy", "this node has as much as it can take; try again after a while");
+HttpResponse busy_response(Duration retry_after, const std::string& reason = {}) {
+    HttpResponse response = error_response(
+        429, reason.empty() ? "busy" : "no_room",
+        reason.empty() ? "this node has as much as it can take; try again after a while" : reason);
     const auto whole = std::chrono::ceil<std::chrono::seconds>(retry_after).count();
     response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(1, whole)));
     return response;
@@ -49,7 +50,7 @@ struct TxWait {
     void on_report(const StageReport& report) const {
         switch (report.kind) {
             case StageReport::Kind::busy:
-                return respond(busy_response(report.retry_after));
+                return respond(busy_response(report.retry_after, report.reason));
             case StageReport::Kind::timed_out:
             case StageReport::Kind::stopped:
                 // Never "failed": it is on its way.

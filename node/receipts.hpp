@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "dag/model/types.hpp"
@@ -82,6 +83,8 @@ struct StageReport {
     dag::CommitIndex commit;
     Duration since_arrival{0};
     Duration retry_after{0};
+    /// For busy: why, in words; empty for the usual reason, that as much is waiting as may.
+    std::string reason;
 };
 
 }  // namespace monodon::node

@@ -12,13 +12,17 @@ std::size_t bytes_limit(net::MessageClass message_class) {
     return message_class == net::MessageClass::bulk ? std::size_t{4} << 20 : std::size_t{1} << 20;
 }
 
+/// How far back the newest header of a member is looked for in the store: each is a read.
+constexpr std::uint64_t kRoundsSearched = 64;
+
 CertificateList empty_list(const storage::Progress& progress) {
     return {dag::next(progress.store_floor), progress.highest_round, false, {}};
 }
 
 }  // namespace
 
-void Responder::answer(net::Method method, const SharedBytes& payload, const net::Replier& replier) const {
+void Responder::answer(net::Method method, const SharedBytes& payload, const Asker& asker,
+                       const net::Replier& replier) const {
     if (replier.expired()) return;
     const ByteView body = payload ? ByteView(*payload) : ByteView{};
     switch (method) {
@@ -29,7 +33,7 @@ void Responder::answer(net::Method method, const SharedBytes& payload, const net
         case net::Method::get_batches:
             return batches(body, replier);
         case net::Method::get_highest_round:
-            return highest_round(replier);
+            return highest_round(body, asker, replier);
         default:
             replier.fail({net::RpcError::unknown_method, 0});
     }
@@ -68,13 +72,13 @@ void Responder::certificates_in_range(ByteView payload, const net::Replier& repl
 }
 
 void Responder::batches(ByteView payload, const net::Replier& replier) const {
-    const auto digests = decode_digests(payload);
-    if (!digests) return replier.fail({net::RpcError::malformed, 0});
+    const auto wanted = decode_wanted(payload);
+    if (!wanted) return replier.fail({net::RpcError::malformed, 0});
     std::vector<SharedBytes> found;
     std::size_t bytes = 0;
-    for (const Digest& digest : *digests) {
+    for (const dag::WantedBatch& each : *wanted) {
         if (bytes >= bytes_limit(replier.message_class())) break;
-        SharedBytes batch = batches_.get(digest);
+        SharedBytes batch = batches_.get(each.digest, each.sealed);
         if (!batch) continue;
         bytes += batch->size();
         found.push_back(std::move(batch));
@@ -83,12 +87,36 @@ void Responder::batches(ByteView payload, const net::Replier& replier) const {
     replier.finish(encode_batches(found));
 }
 
-void Responder::highest_round(const net::Replier& replier) const {
+void Responder::highest_round(ByteView payload, const Asker& asker, const net::Replier& replier) const {
+    const auto nonce = decode_highest_request(payload);
+    if (!nonce) return replier.fail({net::RpcError::malformed, 0});
     const storage::Progress progress = reader_.progress();
-    net::PackWriter writer;
-    writer.array(4).u64(progress.store_floor.value() + 1).u64(progress.highest_round.value());
-    writer.u64(progress.commit_floor.value() + 1).u64(progress.last_commit.value());
-    replier.finish(writer.share());
+    HighestRound highest{*nonce,
+                         next(progress.store_floor),
+                         progress.highest_round,
+                         next(progress.commit_floor),
+                         progress.last_commit,
+                         {},
+                         {}};
+    if (progress.highest_round > dag::Round{}) {
+        const dag::Slot first{progress.highest_round, dag::ValidatorIndex{}};
+        const auto page = reader_.certificates(first, progress.highest_round, {1, 1});
+        // Who asks relies on it: no answer is better than one that shows less than there is.
+        if (page.items.empty()) return replier.fail({net::RpcError::internal, 0});
+        highest.certificate = dag::encode(*page.items.front());
+    }
+    if (asker.member) {
+        const auto page = reader_.certificates_by(
+            *asker.member, dag::below(progress.highest_round, kRoundsSearched), progress.highest_round);
+        const bool stored = !page.items.empty() &&
+                            (!asker.newest || page.items.back()->header.round > (*asker.newest)->round);
+        if (stored) {
+            highest.header = dag::encode(page.items.back()->header);
+        } else if (asker.newest) {
+            highest.header = dag::encode(**asker.newest);
+        }
+    }
+    replier.finish(encode_highest(highest));
 }
 
 }  // namespace monodon::node

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dag/model/committee.hpp"
+#include "dag/model/verification.hpp"
 #include "net/rpc/replier.hpp"
 #include "net/wire/method.hpp"
 #include "storage/store_reader.hpp"
@@ -16,13 +16,19 @@ class Responder {
     Responder(const storage::StoreReader& reader, const storage::BatchStore& batches)
         : reader_(reader), batches_(batches) {}
 
-    void answer(net::Method method, const SharedBytes& payload, const net::Replier& replier) const;
+    /// Who asks; of members also the newest header of theirs that was verified here.
+    struct Asker {
+        std::optional<dag::ValidatorIndex> member;
+        std::optional<dag::VerifiedHeader> newest;
+    };
+    void answer(net::Method method, const SharedBytes& payload, const Asker& asker,
+                const net::Replier& replier) const;
 
  private:
     void certificates(ByteView payload, const net::Replier& replier) const;
     void certificates_in_range(ByteView payload, const net::Replier& replier) const;
     void batches(ByteView payload, const net::Replier& replier) const;
-    void highest_round(const net::Replier& replier) const;
+    void highest_round(ByteView payload, const Asker& asker, const net::Replier& replier) const;
 
     const storage::StoreReader& reader_;
     const storage::BatchStore& batches_;

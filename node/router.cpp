@@ -1,6 +1,7 @@
 #include "node/router.hpp"
 
 #include <algorithm>
+#include <random>
 
 #include <boost/asio/post.hpp>
 
@@ -18,6 +19,7 @@ namespace {
 /// An honest member has one header, one vote and a few certificates under way; a burst after a pause has some
 /// more. At 40 KiB each this is 40 MiB in the worst case.
 constexpr std::uint32_t kCheckingMax = 1024;
+constexpr Duration kRepairDeadline = std::chrono::seconds(10);
 
 dag::RequestFailure failure_of(net::RpcError error) {
     switch (error) {
@@ -58,19 +60,23 @@ void SeenCertificates::insert(const Digest& header) {
 }
 
 Router::Router(Parts parts, dag::ValidatorIndex self)
-    : parts_(std::move(parts)), self_(self), checking_(parts_.genesis.members().size()) {}
+    : parts_(std::move(parts)),
+      self_(self),
+      headers_(parts_.genesis.members().size()),
+      nonce_((std::uint64_t{std::random_device{}()} << 32U) + std::random_device{}()),
+      checking_(parts_.genesis.members().size()) {}
 
 const PeerId& Router::peer_of(dag::ValidatorIndex member) const { return parts_.genesis.member(member).peer; }
 
 net::Handlers Router::handlers() {
-    return {
-        [this](const PeerId& peer, net::Method method, SharedBytes payload) {
-            on_notice(peer, method, std::move(payload));
-        },
-        [this](const PeerId&, net::Role role, net::Method method, SharedBytes payload, net::Replier replier) {
-            on_request(role, method, std::move(payload), std::move(replier));
-        },
-        [this](const PeerId& peer, net::Role role, bool connected) { on_peer(peer, role, connected); }};
+    return {[this](const PeerId& peer, net::Method method, SharedBytes payload) {
+                on_notice(peer, method, std::move(payload));
+            },
+            [this](const PeerId& peer, net::Role role, net::Method method, SharedBytes payload,
+                   net::Replier replier) {
+                on_request(peer, role, method, std::move(payload), std::move(replier));
+            },
+            [this](const PeerId& peer, net::Role role, bool connected) { on_peer(peer, role, connected); }};
 }
 
 void Router::on_peer(const PeerId& peer, net::Role role, bool connected) {
@@ -150,6 +156,7 @@ Expected<std::optional<dag::Event>, dag::ObjectError> Router::verified(net::Meth
         auto checked = parts_.verification.header(std::move(*header));
         if (!checked) return Unexpected{checked.error()};
         count();
+        note_header(*checked);
         return std::optional<dag::Event>(dag::HeaderReceived{std::move(*checked)});
     }
     if (method == net::Method::vote) {
@@ -171,12 +178,26 @@ Expected<std::optional<dag::Event>, dag::ObjectError> Router::verified(net::Meth
     return std::optional<dag::Event>(dag::CertificateReceived{std::move(*checked)});
 }
 
-void Router::on_request(net::Role role, net::Method method, SharedBytes payload, net::Replier replier) {
+void Router::note_header(const dag::VerifiedHeader& header) {
+    const std::lock_guard lock(headers_mutex_);
+    auto& newest = headers_.at(header->author.value());
+    if (!newest || (*newest)->round < header->round) newest = header;
+}
+
+Responder::Asker Router::asker(const PeerId& peer) const {
+    const auto member = parts_.genesis.index_of(peer);
+    if (!member) return {};
+    const std::lock_guard lock(headers_mutex_);
+    return {member, headers_.at(member->value())};
+}
+
+void Router::on_request(const PeerId& peer, net::Role role, net::Method method, SharedBytes payload,
+                        net::Replier replier) {
     if (method == net::Method::submit_transactions) return parts_.submit.answer(payload, replier);
     if (role == net::Role::client) return replier.fail({net::RpcError::unauthorised, 0});
-    asio::post(parts_.compute, [this, method, payload = std::move(payload), replier = std::move(replier)] {
-        parts_.responder.answer(method, payload, replier);
-    });
+    asio::post(parts_.compute,
+               [this, asker = asker(peer), method, payload = std::move(payload),
+                replier = std::move(replier)] { parts_.responder.answer(method, payload, asker, replier); });
 }
 
 void Router::send(const dag::AuthorSet& to, const dag::Message& message) {
@@ -221,20 +242,24 @@ void Router::request(dag::SendRequest request) {
     net::MessageClass message_class = net::MessageClass::interactive;
     net::Method method = net::Method::get_certificates;
     SharedBytes payload;
+    const std::uint64_t nonce = ++nonce_;
     if (const auto* certificates = std::get_if<dag::GetCertificates>(&request.body)) {
         payload = encode_digests(certificates->headers);
     } else if (const auto* range = std::get_if<dag::GetCertificatesInRange>(&request.body)) {
         method = net::Method::get_certificates_in_range;
         message_class = net::MessageClass::bulk;
         payload = encode_range(range->first, range->last);
+    } else if (std::holds_alternative<dag::GetHighestRound>(request.body)) {
+        method = net::Method::get_highest_round;
+        payload = encode_highest_request(nonce);
     } else {
         method = net::Method::get_batches;
-        payload = encode_digests(std::get<dag::GetBatches>(request.body).batches);
+        payload = encode_wanted(std::get<dag::GetBatches>(request.body).batches);
     }
     (void)network_->request(
         peer, message_class, method, std::move(payload), deadline,
-        [this, request = std::move(request)](Expected<SharedBytes, net::RpcFailure> reply) {
-            replied(request, std::move(reply));
+        [this, nonce, request = std::move(request)](Expected<SharedBytes, net::RpcFailure> reply) {
+            replied(request, nonce, std::move(reply));
         });
 }
 
@@ -242,51 +267,96 @@ void Router::fail(const dag::SendRequest& request, dag::RequestFailure why) {
     parts_.engine.post(dag::ReplyReceived{request.id, dag::RequestFailed{why}});
 }
 
-void Router::replied(const dag::SendRequest& request, Expected<SharedBytes, net::RpcFailure> reply) {
+void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
+                     Expected<SharedBytes, net::RpcFailure> reply) {
     if (!reply) return fail(request, failure_of(reply.error().code));
     SharedBytes payload = std::move(*reply);
-    asio::post(parts_.compute, [this, request, payload = std::move(payload)] {
+    asio::post(parts_.compute, [this, request, nonce, payload = std::move(payload)] {
         if (std::holds_alternative<dag::GetBatches>(request.body)) {
             batches_replied(request, payload);
+        } else if (std::holds_alternative<dag::GetHighestRound>(request.body)) {
+            highest_replied(request, nonce, payload);
         } else {
             certificates_replied(request, payload);
         }
     });
 }
 
-void Router::certificates_replied(const dag::SendRequest& request, const SharedBytes& payload) {
+std::optional<dag::CertificatesReply> Router::read_certificates(const SharedBytes& payload) {
     const auto list = decode_certificates(*payload);
+    if (!list) return std::nullopt;
     dag::CertificatesReply reply;
-    bool bad = !list;
-    for (const ByteView each : list ? list->certificates : std::vector<ByteView>{}) {
+    for (const ByteView each : list->certificates) {
         auto decoded = dag::decode_certificate(parts_.genesis.committee(), each);
-        if (!decoded) {
-            bad = true;
-            break;
-        }
+        if (!decoded) return std::nullopt;
         auto checked = parts_.verification.certificate(std::move(*decoded));
-        if (!checked) {
-            bad = true;
-            break;
-        }
+        if (!checked) return std::nullopt;
         ++verified_;
         parts_.verified_round((*checked)->header.round);
         reply.certificates.push_back(std::move(*checked));
     }
-    if (bad) {
+    reply.has_more = list->has_more;
+    return reply;
+}
+
+void Router::certificates_replied(const dag::SendRequest& request, const SharedBytes& payload) {
+    auto reply = read_certificates(payload);
+    if (!reply) {
         ++refused_;
         log::warn(Category::net, "a reply with certificates that do not verify",
                   {{"peer", peer_of(request.to).text()}});
         return fail(request, dag::RequestFailure::bad_reply);
     }
-    reply.has_more = list->has_more;
+    parts_.engine.post(dag::ReplyReceived{request.id, std::move(*reply)});
+}
+
+void Router::fetch_round(dag::ValidatorIndex from, dag::Round round,
+                         std::function<void(const std::vector<dag::VerifiedCertificate>&)> done) {
+    (void)network_->request(peer_of(from), net::MessageClass::bulk, net::Method::get_certificates_in_range,
+                            encode_range(round, round), kRepairDeadline,
+                            [this, done = std::move(done)](Expected<SharedBytes, net::RpcFailure> reply) {
+                                if (!reply) return;
+                                asio::post(parts_.compute, [this, done, payload = std::move(*reply)] {
+                                    if (const auto read = read_certificates(payload))
+                                        done(read->certificates);
+                                });
+                            });
+}
+
+void Router::highest_replied(const dag::SendRequest& request, std::uint64_t nonce,
+                             const SharedBytes& payload) {
+    const auto highest = decode_highest(*payload);
+    if (!highest || highest->nonce != nonce) return fail(request, dag::RequestFailure::bad_reply);
+    const dag::Committee& committee = parts_.genesis.committee();
+    dag::HighestRoundReply reply;
+    if (!highest->certificate.empty()) {
+        auto decoded = dag::decode_certificate(committee, highest->certificate);
+        auto checked =
+            decoded ? parts_.verification.certificate(std::move(*decoded))
+                    : Expected<dag::VerifiedCertificate, dag::ObjectError>(Unexpected{decoded.error()});
+        if (!checked) return fail(request, dag::RequestFailure::bad_reply);
+        parts_.verified_round((*checked)->header.round);
+        reply.highest = std::move(*checked);
+    }
+    if (!highest->header.empty()) {
+        auto decoded = dag::decode_header(committee, highest->header);
+        if (!decoded || decoded->author != self_) return fail(request, dag::RequestFailure::bad_reply);
+        // The header of a certificate may have come to the peer with another signature than ours, which no
+        // digest covers: that is not the peer's fault, and the certificate is what the bound rests on.
+        auto checked = parts_.verification.header(std::move(*decoded));
+        if (checked) reply.ours = std::move(*checked);
+    }
     parts_.engine.post(dag::ReplyReceived{request.id, std::move(reply)});
 }
 
 void Router::batches_replied(const dag::SendRequest& request, const SharedBytes& payload) {
     auto batches = decode_batches(payload);
     if (!batches) return fail(request, dag::RequestFailure::bad_reply);
-    parts_.worker.store_fetched(std::move(*batches), std::get<dag::GetBatches>(request.body).batches,
+    std::vector<Digest> expected;
+    for (const dag::WantedBatch& each : std::get<dag::GetBatches>(request.body).batches) {
+        expected.push_back(each.digest);
+    }
+    parts_.worker.store_fetched(std::move(*batches), std::move(expected),
                                 [this, request](Worker::Fetched fetched) {
                                     if (fetched.bad || fetched.stored == 0) {
                                         return fail(request, dag::RequestFailure::bad_reply);

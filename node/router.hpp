@@ -65,6 +65,10 @@ class Router {
 
     void send(const dag::AuthorSet& to, const dag::Message& message);
     void request(dag::SendRequest request);
+    /// Asks a member for the certificates of a round; `done`, on the compute pool, gets those that came and
+    /// verify, and is not called if the member does not answer.
+    void fetch_round(dag::ValidatorIndex from, dag::Round round,
+                     std::function<void(const std::vector<dag::VerifiedCertificate>&)> done);
     /// The members whose queue took it.
     [[nodiscard]] dag::AuthorSet send_batch(const dag::AuthorSet& to, const SharedBytes& batch);
     void send_ack(dag::ValidatorIndex to, const std::vector<Digest>& batches);
@@ -76,15 +80,22 @@ class Router {
 
  private:
     void on_notice(const PeerId& peer, net::Method method, SharedBytes payload);
-    void on_request(net::Role role, net::Method method, SharedBytes payload, net::Replier replier);
+    void on_request(const PeerId& peer, net::Role role, net::Method method, SharedBytes payload,
+                    net::Replier replier);
     void on_peer(const PeerId& peer, net::Role role, bool connected);
     void consensus_notice(dag::ValidatorIndex from, net::Method method, const SharedBytes& payload);
     /// Nothing for what was handed on before.
     [[nodiscard]] Expected<std::optional<dag::Event>, dag::ObjectError> verified(net::Method method,
                                                                                  ByteView object);
     void hand_over(std::optional<dag::Event> event);
-    void replied(const dag::SendRequest& request, Expected<SharedBytes, net::RpcFailure> reply);
+    void replied(const dag::SendRequest& request, std::uint64_t nonce,
+                 Expected<SharedBytes, net::RpcFailure> reply);
+    void note_header(const dag::VerifiedHeader& header);
+    [[nodiscard]] Responder::Asker asker(const PeerId& peer) const;
+    /// All or nothing.
+    [[nodiscard]] std::optional<dag::CertificatesReply> read_certificates(const SharedBytes& payload);
     void certificates_replied(const dag::SendRequest& request, const SharedBytes& payload);
+    void highest_replied(const dag::SendRequest& request, std::uint64_t nonce, const SharedBytes& payload);
     void batches_replied(const dag::SendRequest& request, const SharedBytes& payload);
     void fail(const dag::SendRequest& request, dag::RequestFailure why);
     [[nodiscard]] const PeerId& peer_of(dag::ValidatorIndex member) const;
@@ -93,6 +104,11 @@ class Router {
     dag::ValidatorIndex self_;
     net::Network* network_ = nullptr;
     SeenCertificates seen_;
+    /// The newest of each member that verified: at most 128 of 32 KiB, 4 MiB.
+    mutable std::mutex headers_mutex_;
+    std::vector<std::optional<dag::VerifiedHeader>> headers_;
+    /// Of the next question for a highest round.
+    std::atomic<std::uint64_t> nonce_;
     /// Consensus messages of each member that wait for a signature check.
     std::vector<std::atomic<std::uint32_t>> checking_;
     std::atomic<std::uint64_t> verified_ = 0;

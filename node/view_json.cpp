@@ -108,7 +108,13 @@ std::string to_json(const StoreSnapshot& store) {
         json::object row{{"name", environment.name},
                          {"map_bytes", environment.map_bytes},
                          {"used_bytes", environment.used_bytes},
-                         {"file_bytes", environment.file_bytes}};
+                         {"file_bytes", environment.file_bytes},
+                         {"oldest_reader_s", environment.oldest_reader_seconds}};
+        if (environment.map_limit > 0) {
+            row["map_limit_bytes"] = environment.map_limit;
+            row["map_use_percent"] = 100.0 * static_cast<double>(environment.used_bytes) /
+                                     static_cast<double>(environment.map_limit);
+        }
         if (const auto& writer = environment.writer) {
             const auto& commits = writer->commit_seconds;
             row["queued_writes"] = writer->queued_writes;
@@ -118,6 +124,10 @@ std::string to_json(const StoreSnapshot& store) {
             row["commits"] = commits.count;
             row["commit_ms_mean"] =
                 commits.count > 0 ? 1000 * commits.sum / static_cast<double>(commits.count) : 0.0;
+            row["group_size_mean"] =
+                writer->group_size.count > 0
+                    ? writer->group_size.sum / static_cast<double>(writer->group_size.count)
+                    : 0.0;
             row["errors"] = writer->errors;
             if (writer->stalled) row["stalled"] = *writer->stalled;
         }
@@ -126,6 +136,8 @@ std::string to_json(const StoreSnapshot& store) {
     return line({{"oldest_commit", store.oldest_commit},
                  {"newest_commit", store.newest_commit},
                  {"free_disk_bytes", store.free_disk_bytes},
+                 {"transactions_wait", store.transactions_wait},
+                 {"proposals_wait", store.proposals_wait},
                  {"damaged", store.damaged},
                  {"environments", std::move(environments)}});
 }

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
 
 #include "dag/model/batch.hpp"
@@ -60,6 +62,8 @@ struct WorkerPorts {
     /// Of our last header, as the engine last published it.
     std::function<dag::Round()> round;
     std::function<Time()> now;
+    /// Why no transactions can be taken now (the disk is nearly full), in words; null while they can.
+    std::function<std::shared_ptr<const std::string>()> refusal;
     /// Runs a function on the crypto pool.
     std::function<void(std::function<void()>)> post_crypto;
     /// A member sent what no honest member sends.

@@ -80,10 +80,18 @@ class BatchStore::State {
 
     [[nodiscard]] SharedBytes get(const Digest& digest, std::span<const std::uint64_t> generations) {
         if (SharedBytes cached = cache_.batch(digest)) return cached;
-        return search<SharedBytes>(generations,
-                                   [&](const BatchTable& table, const lmdb::Transaction& transaction) {
-                                       return table.body(transaction, digest);
-                                   });
+        std::optional<std::uint64_t> damaged;
+        for (const std::uint64_t generation : generations) {
+            const auto read = [&](const BatchTable& table, const lmdb::Transaction& transaction) {
+                auto body = table.body(transaction, digest);
+                if (!body) damaged = generation;
+                return body;
+            };
+            SharedBytes found = search<SharedBytes>(std::span(&generation, 1), read);
+            if (found) return found;
+        }
+        if (damaged && options_.damaged) options_.damaged(digest, dag::Round{*damaged * kGenerationRounds});
+        return nullptr;
     }
     [[nodiscard]] std::optional<dag::PayloadEntry> entry(const Digest& digest, dag::Round sealed) {
         if (auto cached = cache_.entry(digest)) return cached;

@@ -22,6 +22,9 @@ struct BatchOptions {
     /// The directory of the generations, and how each is opened; made if it is not there.
     lmdb::EnvironmentOptions environment;
     FatalHandler fatal;
+    /// Called, if given, when the body of a batch does not verify: it is to be fetched and put again. With
+    /// the first round of its generation. On the reader's thread, at each read; quick.
+    std::function<void(const Digest&, dag::Round)> damaged = {};
     std::chrono::milliseconds retry_after{1000};
     /// LIFE: how many rounds a sealed batch lives (consensus.md 8.9).
     std::uint64_t life = 4096;

@@ -7,9 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "net/core/time.hpp"
 #include "storage/group_writer.hpp"
+#include "storage/migration.hpp"
 #include "storage/tables/consensus_tables.hpp"
+#include "storage/time.hpp"
 
 namespace monodon::storage {
 
@@ -20,11 +21,6 @@ namespace {
 constexpr std::size_t kTreeBytesPerRow = 16 * 1024;
 constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
 constexpr std::size_t kGroupBytesMax = std::size_t{4} << 20;
-
-std::uint64_t now_microseconds() {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<Duration>(since).count());
-}
 
 /// What a record takes, for the queue and for the room on the disk; from above.
 struct RecordSize {
@@ -43,9 +39,10 @@ struct Measure {
 
     RecordSize operator()(const dag::CertificateRecord& record) const {
         const auto& certificate = *record.certificate;
+        const std::size_t named = certificate.header.payload.size();
         return {header_bytes(certificate.header) + certificate.signatures.size() * sizeof(Signature) +
-                    3 * kKeyAndSum,
-                3};
+                    (3 + named) * kKeyAndSum,
+                3 + named};
     }
     RecordSize operator()(const dag::VoteRecord&) const { return {sizeof(dag::Vote) + kKeyAndSum, 1}; }
     RecordSize operator()(const dag::OwnHeaderRecord& record) const {
@@ -60,10 +57,13 @@ struct Measure {
                 1 + certificates};
     }
     RecordSize operator()(const dag::GraphFloorRecord&) const { return {kKeyAndSum, 1}; }
+    RecordSize operator()(const dag::SigningRecord&) const { return {kKeyAndSum, 1}; }
 };
 
 struct ConsensusWrite {
     std::vector<dag::Record> records;
+    /// Rows that are no record of the engine.
+    TableWrite other;
     std::function<void()> durable;
     std::size_t bytes = 0;
     std::size_t rows = 0;
@@ -82,12 +82,17 @@ class ConsensusStore::State {
                    [this] { return idle(); }, std::move(options.fatal)}) {}
 
     void write(std::vector<dag::Record> records, std::function<void()> durable) {
-        ConsensusWrite write{std::move(records), std::move(durable), 0, 0};
+        ConsensusWrite write{std::move(records), {}, std::move(durable), 0, 0};
         for (const dag::Record& record : write.records) {
             const RecordSize size = std::visit(Measure{}, record);
             write.bytes += size.bytes;
             write.rows += size.rows;
         }
+        writer_.push(std::move(write), std::numeric_limits<std::size_t>::max());
+    }
+
+    void write(TableWrite other, std::size_t bytes, std::size_t rows, std::function<void()> durable) {
+        ConsensusWrite write{{}, std::move(other), std::move(durable), bytes, rows};
         writer_.push(std::move(write), std::numeric_limits<std::size_t>::max());
     }
 
@@ -103,6 +108,10 @@ class ConsensusStore::State {
 
     [[nodiscard]] WriterStats stats() const { return writer_.stats(); }
     [[nodiscard]] std::uint64_t pruned_rows() const { return pruned_rows_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool pending() const {
+        const std::lock_guard lock(mutex_);
+        return prune_pending_;
+    }
     [[nodiscard]] const lmdb::Environment& environment() const { return *environment_; }
     [[nodiscard]] const ConsensusTables& tables() const { return tables_; }
 
@@ -140,6 +149,8 @@ class ConsensusStore::State {
                 for (const dag::Record& record : write.records) {
                     if (auto done = tables_.apply(transaction, record, *progress); !done) return done;
                 }
+                if (!write.other) continue;
+                if (auto done = write.other(transaction, tables_); !done) return done;
             }
             if (prune) {
                 raise_floors(*progress, target);
@@ -164,10 +175,6 @@ class ConsensusStore::State {
         progress.commit_floor = std::max(progress.commit_floor, std::min(target.commits, before_newest));
     }
 
-    [[nodiscard]] bool pending() const {
-        const std::lock_guard lock(mutex_);
-        return prune_pending_;
-    }
     [[nodiscard]] PruneTarget prune_target() const {
         const std::lock_guard lock(mutex_);
         return target_;
@@ -218,17 +225,13 @@ Result<void> settle_identity(lmdb::Environment& environment, const ConsensusTabl
                                        return tables.metadata.mark_fresh(transaction);
                                    });
     }
-    if (identity->schema != kSchemaVersion) {
-        return fail(StoreError::incompatible, fmt::format("{} has schema version {}, this program knows {}",
-                                                          where, identity->schema, kSchemaVersion));
-    }
     if (identity->chain != committee.chain() || identity->committee != committee.digest()) {
         return fail(StoreError::incompatible,
                     fmt::format("{} is a store of chain {} with committee {}, not of {} with {}", where,
                                 identity->chain, identity->committee.short_hex(), committee.chain(),
                                 committee.digest().short_hex()));
     }
-    return {};
+    return migrate(environment, tables, *identity);
 }
 
 }  // namespace
@@ -241,6 +244,13 @@ Result<std::unique_ptr<ConsensusStore>> ConsensusStore::open(ConsensusOptions op
     if (!tables) return Unexpected{tables.error()};
     auto settled = settle_identity(**environment, *tables, options.environment.create, committee);
     if (!settled) return Unexpected{settled.error()};
+    if (options.ask_first) {
+        auto marked =
+            lmdb::write_growing(**environment, kTreeBytes, [&](lmdb::WriteTransaction& transaction) {
+                return tables->metadata.mark_ask_first(transaction);
+            });
+        if (!marked) return Unexpected{marked.error()};
+    }
     auto state = std::make_unique<State>(std::move(options), std::move(*environment), *tables);
     return std::unique_ptr<ConsensusStore>(new ConsensusStore(std::move(state)));
 }
@@ -252,9 +262,15 @@ void ConsensusStore::write(std::vector<dag::Record> records, std::function<void(
     state_->write(std::move(records), std::move(durable));
 }
 
+void ConsensusStore::write(TableWrite other, std::size_t bytes, std::size_t rows,
+                           std::function<void()> durable) {
+    state_->write(std::move(other), bytes, rows, std::move(durable));
+}
+
 void ConsensusStore::prune(PruneTarget target) { state_->prune(target); }
 WriterStats ConsensusStore::stats() const { return state_->stats(); }
 std::uint64_t ConsensusStore::pruned_rows() const { return state_->pruned_rows(); }
+bool ConsensusStore::pruning() const { return state_->pending(); }
 const lmdb::Environment& ConsensusStore::environment() const { return state_->environment(); }
 const ConsensusTables& ConsensusStore::tables() const { return state_->tables(); }
 

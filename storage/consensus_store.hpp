@@ -19,11 +19,18 @@ struct ConsensusTables;
 /// exits with code 65. After it the writer writes nothing and calls nothing.
 using FatalHandler = std::function<void(std::string reason)>;
 
+/// Writes rows in a transaction that it shares with others. May run more than once and has no effects but on
+/// its transaction.
+using TableWrite = std::function<Result<void>(lmdb::WriteTransaction&, const ConsensusTables&)>;
+
 struct ConsensusOptions {
     lmdb::EnvironmentOptions environment;
     FatalHandler fatal;
     /// Between two attempts on a full disk.
     std::chrono::milliseconds retry_after{1000};
+    /// More may have been signed with the key of this home than the store knows: it is marked, so that the
+    /// others are asked before anything is signed (consensus.md 9.3).
+    bool ask_first = false;
     /// Rows that pruning removes in a transaction of its own.
     std::size_t prune_slice = 1000;
 };
@@ -55,6 +62,10 @@ class ConsensusStore {
     /// abort.
     void write(std::vector<dag::Record> records, std::function<void()> durable);
 
+    /// The same for rows that are no record of the engine (checkpoints, journal, address book): about `bytes`
+    /// in about `rows`, so that room is reserved for them.
+    void write(TableWrite other, std::size_t bytes, std::size_t rows, std::function<void()> durable);
+
     /// Lets everything up to the target leave, in bounded slices between the writes. Targets only rise;
     /// nothing above the graph floor leaves, and never the newest commit.
     void prune(PruneTarget target);
@@ -62,6 +73,8 @@ class ConsensusStore {
     [[nodiscard]] WriterStats stats() const;
     /// Rows removed by pruning since the start.
     [[nodiscard]] std::uint64_t pruned_rows() const;
+    /// Not all that the last target lets go of has left.
+    [[nodiscard]] bool pruning() const;
     [[nodiscard]] const lmdb::Environment& environment() const;
     [[nodiscard]] const ConsensusTables& tables() const;
 

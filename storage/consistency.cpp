@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <map>
+#include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -37,6 +38,67 @@ void check_commit_chain(const std::vector<dag::CommitPtr>& commits, Consistency&
     }
 }
 
+/// Digests by author of two rounds that follow each other: all that a walk in their order needs.
+class TwoRounds {
+ public:
+    void enter(dag::Round round) {
+        if (round == round_) return;
+        below_.swap(present_);
+        if (round != next(round_)) below_.fill({});
+        present_.fill({});
+        round_ = round;
+    }
+    [[nodiscard]] std::optional<Digest>& present(dag::ValidatorIndex author) {
+        return present_.at(author.value());
+    }
+    [[nodiscard]] const std::optional<Digest>& below(dag::ValidatorIndex author) const {
+        return below_.at(author.value());
+    }
+
+ private:
+    dag::Round round_;
+    std::array<std::optional<Digest>, dag::kCommitteeMax> below_;
+    std::array<std::optional<Digest>, dag::kCommitteeMax> present_;
+};
+
+void check_graph(const dag::RecoveredState& state, Consistency& found) {
+    TwoRounds rounds;
+    dag::Round before;
+    for (const auto& certificate : state.certificates) {
+        const dag::HeaderRef ref = certificate->ref();
+        if (ref.round < before) report(found.faults, "{} comes too late", name(ref.slot()));
+        before = ref.round;
+        rounds.enter(ref.round);
+        if (rounds.present(ref.author)) report(found.faults, "two certificates for {}", name(ref.slot()));
+        rounds.present(ref.author) = ref.digest;
+        if (ref.round <= state.graph_floor)
+            report(found.faults, "{} is not above the graph floor", name(ref.slot()));
+        if (ref.round <= next(state.graph_floor)) continue;
+        for (const dag::Parent& parent : certificate->header.parents) {
+            const auto& present = rounds.below(parent.author);
+            if (present == parent.header) continue;
+            const dag::Slot slot{below(ref.round, 1), parent.author};
+            if (present) {
+                report(found.faults, "{} names another certificate for {}", name(ref.slot()), name(slot));
+            } else {
+                report(found.gaps, "{} is missing, a parent of {}", name(slot), name(ref.slot()));
+            }
+        }
+    }
+}
+
+void check_votes(const dag::RecoveredState& state, Consistency& found) {
+    const auto slot_of = [](const dag::VerifiedCertificate& certificate) {
+        return certificate->ref().slot();
+    };
+    for (const dag::Vote& vote : state.votes) {
+        const dag::Slot slot{vote.round, vote.author};
+        const auto at = std::ranges::lower_bound(state.certificates, slot, {}, slot_of);
+        if (at != state.certificates.end() && slot_of(*at) == slot && (*at)->header.digest != vote.header)
+            report(found.faults, "our vote for {} is not for its certificate", name(slot));
+    }
+}
+
 }  // namespace
 
 Consistency verify_consistency(const dag::RecoveredState& state) {
@@ -47,31 +109,8 @@ Consistency verify_consistency(const dag::RecoveredState& state) {
         report(found.faults, "the graph floor {} is above the last anchor {}", state.graph_floor.value(),
                anchor.value());
     }
-    std::map<dag::Slot, Digest> slots;
-    for (const auto& certificate : state.certificates) {
-        const dag::HeaderRef ref = certificate->ref();
-        if (!slots.emplace(ref.slot(), ref.digest).second) {
-            report(found.faults, "two certificates for {}", name(ref.slot()));
-        }
-        if (ref.round <= state.graph_floor)
-            report(found.faults, "{} is not above the graph floor", name(ref.slot()));
-        if (ref.round <= next(state.graph_floor)) continue;
-        for (const dag::Parent& parent : certificate->header.parents) {
-            const dag::Slot slot{below(ref.round, 1), parent.author};
-            const auto present = slots.find(slot);
-            if (present == slots.end()) {
-                report(found.gaps, "{} is missing, a parent of {}", name(slot), name(ref.slot()));
-            } else if (present->second != parent.header) {
-                report(found.faults, "{} names another certificate for {}", name(ref.slot()), name(slot));
-            }
-        }
-    }
-    for (const dag::Vote& vote : state.votes) {
-        const auto present = slots.find({vote.round, vote.author});
-        if (present != slots.end() && present->second != vote.header) {
-            report(found.faults, "our vote for {} is not for its certificate", name(present->first));
-        }
-    }
+    check_graph(state, found);
+    check_votes(state, found);
     return found;
 }
 
@@ -94,6 +133,7 @@ class StoreCheck {
         check_certificates();
         check_digests();
         check_authors();
+        check_references();
         check_commits();
         if (auto votes = tables_.votes.all(transaction_, committee_.epoch()); !votes) {
             report(found_.faults, "{}", votes.error().text);
@@ -134,18 +174,19 @@ class StoreCheck {
         const EpochSlot at{certificate.header.epoch, ref.slot()};
         const auto by_digest = tables_.certificates.slot_of(transaction_, ref.digest);
         if (!by_digest || !*by_digest || (*by_digest)->slot != ref.slot()) {
-            report(found_.faults, "{} is not found by its digest", name(ref.slot()));
+            report(found_.indices, "{} is not found by its digest", name(ref.slot()));
         }
         const auto by_author = tables_.certificates.author_row_exists(transaction_, at);
         if (!by_author || !*by_author)
-            report(found_.faults, "{} is not found by its author", name(ref.slot()));
+            report(found_.indices, "{} is not found by its author", name(ref.slot()));
+        check_payload(certificate);
         if (ref.round <= next(progress_.store_floor)) return;
         for (const dag::Parent& parent : certificate.header.parents) {
             const dag::Slot slot{below(ref.round, 1), parent.author};
-            const auto present = tables_.certificates.find(transaction_, committee_, slot);
+            const auto present = tables_.certificates.digest_at(transaction_, {at.epoch, slot});
             if (!present || !*present) {
                 report(found_.gaps, "{} is missing, a parent of {}", name(slot), name(ref.slot()));
-            } else if ((**present)->header.digest != parent.header) {
+            } else if (**present != parent.header) {
                 report(found_.faults, "{} names another certificate for {}", name(ref.slot()), name(slot));
             }
         }
@@ -155,11 +196,11 @@ class StoreCheck {
         walk(tables_.certificates.by_digest(transaction_), [this](lmdb::Row row) {
             const auto payload = open_record(row.key, row.value);
             const auto slot = payload ? read_slot_key(*payload) : std::nullopt;
-            if (!slot) return report(found_.faults, "the digest {} is damaged", to_hex(row.key));
-            const auto present = tables_.certificates.find(transaction_, committee_, slot->slot);
+            if (!slot) return report(found_.indices, "the digest {} is damaged", to_hex(row.key));
+            const auto present = tables_.certificates.digest_at(transaction_, *slot);
             // A damaged certificate was reported where it lies.
-            if (present && (!*present || !std::ranges::equal((**present)->header.digest.bytes, row.key))) {
-                report(found_.faults, "the digest {} leads to no certificate", to_hex(row.key));
+            if (present && (!*present || !std::ranges::equal((**present).bytes, row.key))) {
+                report(found_.indices, "the digest {} leads to no certificate", to_hex(row.key));
             }
         });
     }
@@ -168,10 +209,31 @@ class StoreCheck {
         walk(tables_.certificates.by_author(transaction_), [this](lmdb::Row row) {
             const auto at = read_author_round_key(row.key);
             if (!at || !open_record(row.key, row.value)) {
-                return report(found_.faults, "the author row {} is damaged", to_hex(row.key));
+                return report(found_.indices, "the author row {} is damaged", to_hex(row.key));
             }
-            const auto present = tables_.certificates.find(transaction_, committee_, at->slot);
-            if (present && !*present) report(found_.faults, "{} is listed and not there", name(at->slot));
+            const auto present = tables_.certificates.digest_at(transaction_, *at);
+            if (present && !*present) report(found_.indices, "{} is listed and not there", name(at->slot));
+        });
+    }
+
+    void check_payload(const dag::Certificate& certificate) {
+        const EpochSlot at{certificate.header.epoch, certificate.ref().slot()};
+        for (const dag::PayloadEntry& entry : certificate.header.payload) {
+            const auto listed = tables_.references.contains(transaction_, entry.batch, at);
+            if (!listed || !*listed)
+                report(found_.indices, "{} is not found by its batch {}", name(at.slot),
+                       entry.batch.short_hex());
+        }
+    }
+
+    void check_references() {
+        walk(tables_.references.rows(transaction_), [this](lmdb::Row row) {
+            const auto reference = read_reference_key(row.key);
+            if (!reference || !open_record(row.key, row.value))
+                return report(found_.indices, "the batch reference {} is damaged", to_hex(row.key));
+            const auto present = tables_.certificates.digest_at(transaction_, reference->at);
+            if (present && !*present)
+                report(found_.indices, "{} is named by a batch and not there", name(reference->at.slot));
         });
     }
 
@@ -200,7 +262,7 @@ class StoreCheck {
             if (ref.round <= progress_.store_floor) continue;
             const auto mark = tables_.commits.mark(transaction_, ref.digest);
             if (!mark || *mark != commit.index) {
-                report(found_.faults, "{} is not marked with commit {}", name(ref.slot()),
+                report(found_.indices, "{} is not marked with commit {}", name(ref.slot()),
                        commit.index.value());
             }
         }
@@ -216,8 +278,13 @@ class StoreCheck {
 }  // namespace
 
 Consistency verify_store(const ConsensusStore& store, const dag::Committee& committee) {
-    auto transaction = store.environment().read();
-    if (transaction) return StoreCheck(store.tables(), *transaction, committee).run();
+    return verify_store(store.environment(), store.tables(), committee);
+}
+
+Consistency verify_store(const lmdb::Environment& environment, const ConsensusTables& tables,
+                         const dag::Committee& committee) {
+    auto transaction = environment.read();
+    if (transaction) return StoreCheck(tables, *transaction, committee).run();
     Consistency unread;
     unread.faults.push_back(transaction.error().text);
     return unread;

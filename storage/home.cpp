@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* kLock = "lock";
 constexpr const char* kFresh = "fresh";
+constexpr const char* kAskFirst = "rejoin";
 
 Unexpected<HomeError> unusable(std::string text) {
     return Unexpected{HomeError{std::move(text), kExitHomeUnusable}};
@@ -39,6 +40,17 @@ Expected<void, HomeError> check_owner(const std::filesystem::path& directory) {
         return unusable(fmt::format("home {} is open to other users (mode {:03o}); run: chmod 700 {}",
                                     directory.string(), status.st_mode & 0777, directory.string()));
     }
+    return {};
+}
+
+Expected<void, HomeError> make_empty_file(const std::filesystem::path& directory, const char* name) {
+    const auto mark = directory / name;
+    const int file = ::open(mark.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool made = file >= 0 && ::fsync(file) == 0;
+    const int error = errno;
+    if (file >= 0) ::close(file);
+    if (!made) return unusable(fmt::format("cannot make {}: {}", mark.string(), system_text(error)));
+    if (auto synced = sync_directory(directory); !synced) return unusable(synced.error().text);
     return {};
 }
 
@@ -84,14 +96,7 @@ std::string network_file_system(const std::filesystem::path& path) {
 Expected<void, HomeError> Home::create(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory)) return {};
     if (auto made = make_private_directory(directory); !made) return unusable(made.error().text);
-    const auto mark = directory / kFresh;
-    const int file = ::open(mark.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    const bool made = file >= 0 && ::fsync(file) == 0;
-    const int error = errno;
-    if (file >= 0) ::close(file);
-    if (!made) return unusable(fmt::format("cannot make {}: {}", mark.string(), system_text(error)));
-    if (auto synced = sync_directory(directory); !synced) return unusable(synced.error().text);
-    return {};
+    return make_empty_file(directory, kFresh);
 }
 
 Expected<Home, HomeError> Home::open(const std::filesystem::path& directory) {
@@ -130,10 +135,23 @@ Home::~Home() {
 
 bool Home::fresh() const { return std::filesystem::exists(directory_ / kFresh); }
 
-Expected<void, HomeError> Home::clear_fresh() {
+Expected<void, HomeError> Home::clear_fresh() { return remove_mark(kFresh); }
+
+bool Home::ask_first() const { return std::filesystem::exists(directory_ / kAskFirst); }
+
+Expected<void, HomeError> Home::mark_ask_first() {
+    // First: a home that is fresh and not marked would sign at once.
+    if (auto made = make_empty_file(directory_, kAskFirst); !made) return made;
+    if (std::filesystem::exists(consensus())) return {};
+    return make_empty_file(directory_, kFresh);
+}
+
+Expected<void, HomeError> Home::clear_ask_first() { return remove_mark(kAskFirst); }
+
+Expected<void, HomeError> Home::remove_mark(const char* name) {
     std::error_code error;
-    std::filesystem::remove(directory_ / kFresh, error);
-    if (error) return unusable(fmt::format("{}: {}", (directory_ / kFresh).string(), error.message()));
+    std::filesystem::remove(directory_ / name, error);
+    if (error) return unusable(fmt::format("{}: {}", (directory_ / name).string(), error.message()));
     if (auto synced = sync_directory(directory_); !synced) return unusable(synced.error().text);
     return {};
 }

@@ -16,8 +16,9 @@ struct HomeError {
 inline constexpr int kExitHomeInUse = 73;
 inline constexpr int kExitHomeUnusable = 78;
 
-/// The directory that a node lives in, locked for this process. Holds the lock file, the `fresh` mark of a
-/// home that no store was made in yet, and the directories of the environments.
+/// The directory that a node lives in, locked for this process. Holds the lock file, the marks `fresh` of a
+/// home that no store was made in yet and `rejoin` of one whose store is not all that its key signed, and the
+/// directories of the environments.
 class Home {
  public:
     /// Makes the directory (0700) and the mark, if there is no home; an existing one is left as it is.
@@ -33,6 +34,7 @@ class Home {
     [[nodiscard]] std::filesystem::path consensus() const { return directory_ / "consensus"; }
     [[nodiscard]] std::filesystem::path batches() const { return directory_ / "batches"; }
     [[nodiscard]] std::filesystem::path state() const { return directory_ / "state"; }
+    [[nodiscard]] std::filesystem::path checkpoints() const { return directory_ / "checkpoints"; }
 
     /// Brand-new: ConsensusStore::open() may make a store. An old home whose store is gone may not: the
     /// member could vote twice.
@@ -40,7 +42,16 @@ class Home {
     /// After the store was made, durably.
     Expected<void, HomeError> clear_fresh();
 
+    /// The key of this home has signed what its store may not know: ConsensusStore::open() is to mark the
+    /// store (ConsensusOptions::ask_first).
+    [[nodiscard]] bool ask_first() const;
+    /// Makes that mark, durably. Where no store is, one may be made then.
+    Expected<void, HomeError> mark_ask_first();
+    /// After the store was marked, durably.
+    Expected<void, HomeError> clear_ask_first();
+
  private:
+    Expected<void, HomeError> remove_mark(const char* name);
     Home(std::filesystem::path directory, int lock) : directory_(std::move(directory)), lock_(lock) {}
 
     std::filesystem::path directory_;

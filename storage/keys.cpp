@@ -98,6 +98,19 @@ BatchAuthorKey batch_author_key(dag::Epoch epoch, dag::ValidatorIndex author, da
         .finish();
 }
 
+RoundKey round_key(dag::Epoch epoch, dag::Round round) {
+    return KeyWriter<sizeof(RoundKey)>().integer(epoch.value()).integer(round.value()).finish();
+}
+
+ReferenceKey reference_key(const Digest& batch, const EpochSlot& certificate) {
+    return KeyWriter<sizeof(ReferenceKey)>()
+        .digest(batch)
+        .integer(certificate.epoch.value())
+        .integer(certificate.slot.round.value())
+        .integer(certificate.slot.author.value())
+        .finish();
+}
+
 std::optional<EpochSlot> read_slot_key(ByteView key) {
     if (key.size() != sizeof(SlotKey)) return std::nullopt;
     KeyReader reader(key);
@@ -137,6 +150,26 @@ std::optional<BatchAuthor> read_batch_author_key(ByteView key) {
     read.worker = reader.strong<dag::WorkerId>();
     read.sequence = reader.integer<std::uint64_t>();
     read.batch = reader.digest();
+    return read;
+}
+
+std::optional<EpochRound> read_round_key(ByteView key) {
+    if (key.size() != sizeof(RoundKey)) return std::nullopt;
+    KeyReader reader(key);
+    EpochRound read;
+    read.epoch = reader.strong<dag::Epoch>();
+    read.round = reader.strong<dag::Round>();
+    return read;
+}
+
+std::optional<Reference> read_reference_key(ByteView key) {
+    if (key.size() != sizeof(ReferenceKey)) return std::nullopt;
+    KeyReader reader(key);
+    Reference read;
+    read.batch = reader.digest();
+    read.at.epoch = reader.strong<dag::Epoch>();
+    read.at.slot.round = reader.strong<dag::Round>();
+    read.at.slot.author = reader.strong<dag::ValidatorIndex>();
     return read;
 }
 

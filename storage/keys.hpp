@@ -24,6 +24,11 @@ using IndexKey = Key<8>;
 /// epoch, author, worker, sequence, digest
 using BatchAuthorKey = Key<8 + 2 + 4 + 8 + 32>;
 
+/// epoch, round
+using RoundKey = Key<8 + 8>;
+/// batch digest, epoch, round, author
+using ReferenceKey = Key<32 + 8 + 8 + 2>;
+
 [[nodiscard]] SlotKey slot_key(dag::Epoch epoch, dag::Slot slot);
 [[nodiscard]] AuthorRoundKey author_round_key(dag::Epoch epoch, dag::Slot slot);
 [[nodiscard]] AuthorKey author_key(dag::Epoch epoch, dag::ValidatorIndex author);
@@ -36,7 +41,11 @@ using BatchAuthorKey = Key<8 + 2 + 4 + 8 + 32>;
 struct EpochSlot {
     dag::Epoch epoch;
     dag::Slot slot;
+    friend constexpr auto operator<=>(const EpochSlot&, const EpochSlot&) = default;
 };
+[[nodiscard]] RoundKey round_key(dag::Epoch epoch, dag::Round round);
+[[nodiscard]] ReferenceKey reference_key(const Digest& batch, const EpochSlot& certificate);
+
 /// Nothing if the key has another length.
 [[nodiscard]] std::optional<EpochSlot> read_slot_key(ByteView key);
 [[nodiscard]] std::optional<EpochSlot> read_author_round_key(ByteView key);
@@ -51,5 +60,17 @@ struct BatchAuthor {
     Digest batch;
 };
 [[nodiscard]] std::optional<BatchAuthor> read_batch_author_key(ByteView key);
+
+struct EpochRound {
+    dag::Epoch epoch;
+    dag::Round round;
+};
+[[nodiscard]] std::optional<EpochRound> read_round_key(ByteView key);
+
+struct Reference {
+    Digest batch;
+    EpochSlot at;
+};
+[[nodiscard]] std::optional<Reference> read_reference_key(ByteView key);
 
 }  // namespace monodon::storage

@@ -1,10 +1,11 @@
 #include "storage/recovery.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
+#include "net/core/check.hpp"
 #include "net/core/log.hpp"
+#include "storage/commit_history.hpp"
+#include "storage/graph_loader.hpp"
 #include "storage/tables/consensus_tables.hpp"
 
 namespace monodon::storage {
@@ -16,8 +17,9 @@ Unexpected<Failure> lost_history(std::string what) {
     return fail(
         StoreError::damaged,
         fmt::format("{}; the history in this store cannot be continued. Keep a copy of the home for "
-                    "inspection and join again with a new home and a new key: with the old key and an "
-                    "older or empty store this member could vote twice",
+                    "inspection, take away all but its key, genesis.json and config.toml, and run `monodon "
+                    "init --home HOME --rejoin`: with the old key and an older or empty store this member "
+                    "could vote twice, so it asks the others first",
                     what));
 }
 
@@ -26,7 +28,9 @@ Unexpected<Failure> lost_promise(const Failure& failure) {
     return fail(
         failure.error,
         fmt::format("{}: what this member has signed is not known any more, and it must not sign again. "
-                    "Keep a copy of the home for inspection and join again with a new home and a new key",
+                    "Keep a copy of the home for inspection, take away all but its key, genesis.json and "
+                    "config.toml, and run `monodon init --home HOME --rejoin`: it asks the others where they "
+                    "last saw it before it signs",
                     failure.text));
 }
 
@@ -47,51 +51,25 @@ class Loader {
         recovered_.state.executed = options_.executed;
         if (auto done = load_commits(); !done) return Unexpected{done.error()};
         if (auto done = load_promises(); !done) return Unexpected{done.error()};
-        if (auto done = load_certificates(); !done) return Unexpected{done.error()};
+        GraphLoader graph(tables_, transaction_, committee_, options_);
+        if (auto done = graph.load(recovered_); !done) return Unexpected{done.error()};
         return std::move(recovered_);
     }
 
  private:
-    /// From the newest down, until what the engine needs is there.
     Result<void> load_commits() {
         const Progress& progress = recovered_.progress;
         if (options_.executed > progress.last_commit) {
             return lost_history(fmt::format("the application has applied commit {}, the store ends with {}",
                                             options_.executed.value(), progress.last_commit.value()));
         }
-        auto cursor = tables_.commits.by_index(transaction_);
-        if (!cursor) return Unexpected{cursor.error()};
-        auto& commits = recovered_.state.commits;
-        dag::CommitIndex expected = progress.last_commit;
-        Digest digest = progress.last_commit_digest;
-        auto row = cursor->last();
-        for (; row && *row; row = cursor->previous()) {
-            auto commit = CommitTable::read(committee_, **row);
-            if (!commit) return lost_history(commit.error().text);
-            if ((*commit)->index != expected || (*commit)->digest != digest) return broken_chain(expected);
-            if (!needed(**commit)) {
-                std::ranges::reverse(commits);
-                return {};
-            }
-            commits.push_back(*commit);
-            expected = dag::CommitIndex{expected.value() - 1};
-            digest = (*commit)->previous;
-        }
-        if (!row) return Unexpected{row.error()};
-        if (expected != dag::CommitIndex{} || digest != Digest{}) return broken_chain(expected);
-        std::ranges::reverse(commits);
+        const HistoryNeed need{options_.life, options_.history_events};
+        auto commits = read_history(tables_, transaction_, committee_, need, progress);
+        if (!commits && commits.error().error != StoreError::damaged) return Unexpected{commits.error()};
+        if (!commits) return lost_history(commits.error().text);
+        recovered_.summary.commits = commits->size();
+        recovered_.state.commits = std::move(*commits);
         return {};
-    }
-
-    static Unexpected<Failure> broken_chain(dag::CommitIndex expected) {
-        return lost_history(
-            fmt::format("commit {} is missing or does not continue the chain of commits", expected.value()));
-    }
-
-    [[nodiscard]] bool needed(const dag::Commit& commit) const {
-        const auto& commits = recovered_.state.commits;
-        if (commits.size() < options_.history_events || commits.empty()) return true;
-        return commit.anchor.round >= below(commits.front()->anchor.round, options_.life);
     }
 
     Result<void> load_promises() {
@@ -101,23 +79,13 @@ class Loader {
         auto header = tables_.own_headers.find(transaction_, committee_);
         if (!header) return lost_promise(header.error());
         recovered_.state.own_header = std::move(*header);
-        return {};
-    }
-
-    Result<void> load_certificates() {
-        auto cursor = tables_.certificates.by_slot(transaction_);
-        if (!cursor) return Unexpected{cursor.error()};
-        const dag::Slot first{next(recovered_.progress.graph_floor), dag::ValidatorIndex{}};
-        auto row = cursor->at_or_after(slot_key(committee_.epoch(), first));
-        for (; row && *row; row = cursor->next()) {
-            auto certificate = CertificateTable::read(committee_, **row);
-            if (certificate) {
-                recovered_.state.certificates.push_back(std::move(*certificate));
-            } else {
-                recovered_.dropped.push_back(certificate.error().text);
-            }
-        }
-        if (!row) return Unexpected{row.error()};
+        auto signing = tables_.metadata.signing(transaction_);
+        if (!signing) return lost_promise(signing.error());
+        recovered_.state.signing = *signing;
+        // A store that has signed nothing and is not new stands in for one that was lost.
+        const bool nothing = recovered_.state.votes.empty() && !recovered_.state.own_header;
+        if (nothing && !recovered_.fresh && signing->above == dag::Round{})
+            recovered_.state.signing.ask = true;
         return {};
     }
 
@@ -130,15 +98,54 @@ class Loader {
 
 }  // namespace
 
+std::string_view describe(RecoveryStrategy strategy) {
+    switch (strategy) {
+        case RecoveryStrategy::from_scratch:
+            return "from_scratch";
+        case RecoveryStrategy::from_checkpoint:
+            return "from_checkpoint";
+        case RecoveryStrategy::hybrid:
+            return "hybrid";
+    }
+    MONODON_CHECK(false);
+}
+
+std::optional<RecoveryStrategy> parse_recovery_strategy(std::string_view text) {
+    for (const auto each :
+         {RecoveryStrategy::from_scratch, RecoveryStrategy::from_checkpoint, RecoveryStrategy::hybrid}) {
+        if (text == describe(each)) return each;
+    }
+    return std::nullopt;
+}
+
+std::string RecoverySummary::text() const {
+    const std::string checkpoint_used =
+        checkpoint ? fmt::format("the checkpoint of round {}", checkpoint->value()) : "no checkpoint";
+    return fmt::format("recovered {} ({}): {} certificates up to round {}, {} of them from {}, in {:.1f} ms",
+                       describe(used), describe(asked), certificates, highest_round.value(), from_files,
+                       checkpoint_used, static_cast<double>(took.count()) / 1000);
+}
+
 Result<Recovered> recover(const ConsensusStore& store, const dag::Committee& committee,
                           const RecoveryOptions& options) {
-    auto transaction = store.environment().read();
+    return recover(store.environment(), store.tables(), committee, options);
+}
+
+Result<Recovered> recover(const lmdb::Environment& environment, const ConsensusTables& tables,
+                          const dag::Committee& committee, const RecoveryOptions& options) {
+    const auto begin = std::chrono::steady_clock::now();
+    auto transaction = environment.read();
     if (!transaction) return Unexpected{transaction.error()};
-    auto recovered = Loader(store.tables(), *transaction, committee, options).load();
+    auto recovered = Loader(tables, *transaction, committee, options).load();
     if (!recovered) return recovered;
     for (const std::string& dropped : recovered->dropped) {
         log::warn(log::Category::storage, "left out; it is fetched again", {{"error", dropped}});
     }
+    for (const std::string& why : recovered->summary.fallbacks) {
+        log::warn(log::Category::storage, "local checkpoint passed over", {{"error", why}});
+    }
+    recovered->summary.took =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
     return recovered;
 }
 

@@ -56,6 +56,10 @@ Floors choose_floors(const StoreReader& reader, const BatchStore& batches, const
     // What is not executed yet, and what the graph holds, is needed here.
     floor = std::min({floor, floor_under(reader, applied, options.window), progress.graph_floor});
 
+    // A checkpoint is completed from the rows above its floor.
+    if (const auto checkpoints = reader.local_checkpoints(); !checkpoints.empty())
+        floor = std::min(floor, checkpoints.front().graph_floor);
+
     // Recovery needs every commit within LIFE rounds of the newest, the events of the reputation, and one
     // commit more, by which it sees that these are all.
     const dag::Round expired = below(below(progress.last_anchor, options.life), 1);

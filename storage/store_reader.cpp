@@ -76,15 +76,24 @@ std::optional<dag::VerifiedCertificate> StoreReader::certificate(const Digest& d
         auto slot = table.slot_of(transaction, digest);
         if (!slot) return Unexpected{slot.error()};
         if (!*slot || (*slot)->epoch != committee_.epoch()) return Found();
-        return table.find(transaction, committee_, (*slot)->slot);
+        return find(transaction, (*slot)->slot);
     });
+}
+
+void StoreReader::note_damaged(dag::Slot slot) const {
+    if (damaged_) damaged_(slot);
+}
+
+Result<std::optional<dag::VerifiedCertificate>> StoreReader::find(const lmdb::Transaction& transaction,
+                                                                  dag::Slot slot) const {
+    auto found = consensus_.tables().certificates.find(transaction, committee_, slot);
+    if (!found && found.error().error == StoreError::damaged) note_damaged(slot);
+    return found;
 }
 
 std::optional<dag::VerifiedCertificate> StoreReader::certificate(dag::Slot slot) const {
     using Found = std::optional<dag::VerifiedCertificate>;
-    return read<Found>([&](const lmdb::Transaction& transaction) {
-        return consensus_.tables().certificates.find(transaction, committee_, slot);
-    });
+    return read<Found>([&](const lmdb::Transaction& transaction) { return find(transaction, slot); });
 }
 
 CertificatePage StoreReader::certificates(dag::Slot first, dag::Round last, PageLimits limits,
@@ -108,6 +117,7 @@ CertificatePage StoreReader::certificates(dag::Slot first, dag::Round last, Page
             auto certificate = CertificateTable::read(committee_, **row);
             if (!certificate) {
                 damage_.note(certificate.error());
+                note_damaged(at->slot);
                 continue;
             }
             if (ordered != Ordered::either) {
@@ -136,7 +146,7 @@ CertificatePage StoreReader::certificates_by(dag::ValidatorIndex author, dag::Ro
             const auto at = read_author_round_key((*row)->key);
             if (!at || at->epoch != committee_.epoch() || at->slot.author != author) return page;
             if (at->slot.round > last) return page;
-            auto certificate = table.find(transaction, committee_, at->slot);
+            auto certificate = find(transaction, at->slot);
             if (!certificate || !*certificate) {
                 if (!certificate) damage_.note(certificate.error());
                 continue;
@@ -201,6 +211,95 @@ std::optional<dag::CommitIndex> StoreReader::last_commit() const {
     const dag::CommitIndex last = progress().last_commit;
     if (last == dag::CommitIndex{}) return std::nullopt;
     return last;
+}
+
+std::vector<EpochSlot> StoreReader::certificates_of(const Digest& batch, std::size_t most) const {
+    return read<std::vector<EpochSlot>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().references.find(transaction, batch, most);
+    });
+}
+
+BatchPage StoreReader::unreferenced_batches(dag::ValidatorIndex author, dag::Round sealed,
+                                            const std::optional<BatchStore::Listed>& after,
+                                            PageLimits limits) const {
+    const std::size_t most = std::max<std::size_t>(limits.items, 1) * kScannedPerItem;
+    const auto listed = batches_.by_author(committee_.epoch(), author, sealed, after, most);
+    return read<BatchPage>([&](const lmdb::Transaction& transaction) -> Result<BatchPage> {
+        BatchPage page;
+        Budget budget(limits);
+        for (const BatchStore::Listed& batch : listed) {
+            if (budget.exhausted(0)) return page;
+            budget.see();
+            auto named = consensus_.tables().references.find(transaction, batch.batch, 1);
+            if (!named) return Unexpected{named.error()};
+            page.next = batch;
+            if (!named->empty()) continue;
+            budget.take(0);
+            page.items.push_back(batch);
+        }
+        if (listed.size() < most) page.next.reset();
+        return page;
+    });
+}
+
+std::vector<LocalCheckpoint> StoreReader::local_checkpoints() const {
+    using Found = std::vector<LocalCheckpoint>;
+    return read<Found>([&](const lmdb::Transaction& transaction) -> Result<Found> {
+        const auto& table = consensus_.tables().checkpoints;
+        auto rounds = table.rounds(transaction, committee_.epoch());
+        if (!rounds) return Unexpected{rounds.error()};
+        Found found;
+        for (const dag::Round round : *rounds) {
+            auto checkpoint = table.find(transaction, committee_.epoch(), round);
+            if (!checkpoint) {
+                damage_.note(checkpoint.error());
+            } else if (*checkpoint) {
+                found.push_back(std::move(**checkpoint));
+            }
+        }
+        return found;
+    });
+}
+
+std::optional<LocalCheckpoint> StoreReader::local_checkpoint(dag::Round round) const {
+    return read<std::optional<LocalCheckpoint>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().checkpoints.find(transaction, committee_.epoch(), round);
+    });
+}
+
+std::optional<LocalCheckpoint> StoreReader::latest_local_checkpoint() const {
+    auto all = local_checkpoints();
+    if (all.empty()) return std::nullopt;
+    return std::move(all.back());
+}
+
+std::optional<StoredConsensusState> StoreReader::consensus_state(dag::CommitIndex index) const {
+    return read<std::optional<StoredConsensusState>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().checkpoints.state(transaction, index);
+    });
+}
+
+std::optional<QuorumCheckpoint> StoreReader::quorum_checkpoint(dag::CommitIndex index) const {
+    return read<std::optional<QuorumCheckpoint>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().checkpoints.quorum(transaction, index);
+    });
+}
+
+std::optional<QuorumCheckpoint> StoreReader::latest_quorum_checkpoint() const {
+    return read<std::optional<QuorumCheckpoint>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().checkpoints.latest_quorum(transaction);
+    });
+}
+
+std::vector<JournalEntry> StoreReader::journal(std::size_t most, std::string_view kind) const {
+    return read<std::vector<JournalEntry>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().journal.newest(transaction, most, kind);
+    });
+}
+
+std::vector<AddressBookTable::Address> StoreReader::addresses() const {
+    return read<std::vector<AddressBookTable::Address>>(
+        [&](const lmdb::Transaction& transaction) { return consensus_.tables().addresses.all(transaction); });
 }
 
 Progress StoreReader::progress() const {

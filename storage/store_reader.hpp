@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -7,7 +8,10 @@
 #include "storage/batch_store.hpp"
 #include "storage/consensus_store.hpp"
 #include "storage/damage.hpp"
+#include "storage/keys.hpp"
+#include "storage/tables/checkpoints.hpp"
 #include "storage/tables/metadata.hpp"
+#include "storage/tables/notebook.hpp"
 
 namespace monodon::storage {
 
@@ -27,6 +31,8 @@ struct Page {
 };
 using CertificatePage = Page<dag::VerifiedCertificate, dag::Slot>;
 using CommitPage = Page<dag::CommitPtr, dag::CommitIndex>;
+/// Here `next` is the last that was looked at: give it as `after`.
+using BatchPage = Page<BatchStore::Listed, BatchStore::Listed>;
 
 enum class Ordered : std::uint8_t { either, yes, no };
 
@@ -35,6 +41,10 @@ enum class Ordered : std::uint8_t { either, yes, no };
 class StoreReader final : public dag::DagReader {
  public:
     StoreReader(const ConsensusStore& consensus, const BatchStore& batches, const dag::Committee& committee);
+
+    /// Before the first read: what is told of a certificate that is there and does not verify. It is to be
+    /// fetched and written again. On the reader's thread, within its transaction, at each read; quick.
+    void set_damaged(std::function<void(dag::Slot)> damaged) { damaged_ = std::move(damaged); }
 
     [[nodiscard]] std::optional<dag::PayloadEntry> batch(const dag::PayloadEntry& named) const override;
     [[nodiscard]] dag::CommitPtr commit(dag::CommitIndex index) const override;
@@ -56,6 +66,26 @@ class StoreReader final : public dag::DagReader {
     [[nodiscard]] std::optional<dag::CommitIndex> first_commit() const;
     [[nodiscard]] std::optional<dag::CommitIndex> last_commit() const;
 
+    /// The certificates that name this batch, ascending; at most `most`. None: it is unreferenced.
+    [[nodiscard]] std::vector<EpochSlot> certificates_of(const Digest& batch, std::size_t most = 16) const;
+    /// Batches of an author, sealed in the generation of round `sealed`, that no stored certificate names.
+    [[nodiscard]] BatchPage unreferenced_batches(dag::ValidatorIndex author, dag::Round sealed,
+                                                 const std::optional<BatchStore::Listed>& after = {},
+                                                 PageLimits limits = {}) const;
+
+    /// Ascending by round.
+    [[nodiscard]] std::vector<LocalCheckpoint> local_checkpoints() const;
+    [[nodiscard]] std::optional<LocalCheckpoint> local_checkpoint(dag::Round round) const;
+    [[nodiscard]] std::optional<LocalCheckpoint> latest_local_checkpoint() const;
+    /// As of the last commit of a local checkpoint.
+    [[nodiscard]] std::optional<StoredConsensusState> consensus_state(dag::CommitIndex index) const;
+    [[nodiscard]] std::optional<QuorumCheckpoint> quorum_checkpoint(dag::CommitIndex index) const;
+    [[nodiscard]] std::optional<QuorumCheckpoint> latest_quorum_checkpoint() const;
+
+    /// Descending; of one kind if it is given.
+    [[nodiscard]] std::vector<JournalEntry> journal(std::size_t most, std::string_view kind = {}) const;
+    [[nodiscard]] std::vector<AddressBookTable::Address> addresses() const;
+
     [[nodiscard]] Progress progress() const;
     /// Reads that failed since the start, those of batches not counted.
     [[nodiscard]] std::uint64_t damaged() const { return damage_.count(); }
@@ -68,6 +98,12 @@ class StoreReader final : public dag::DagReader {
     const ConsensusStore& consensus_;
     const BatchStore& batches_;
     const dag::Committee& committee_;
+    /// Reads the certificate of a slot for those who take it from there.
+    [[nodiscard]] Result<std::optional<dag::VerifiedCertificate>> find(const lmdb::Transaction& transaction,
+                                                                       dag::Slot slot) const;
+    void note_damaged(dag::Slot slot) const;
+
+    std::function<void(dag::Slot)> damaged_;
     mutable DamageLog damage_{"cannot read the store"};
 };
 

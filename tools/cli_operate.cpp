@@ -26,14 +26,19 @@ void add_settings(CLI::App& command, std::vector<std::string>& settings, const s
 
 void add_init(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<InitOptions>();
-    CLI::App* command =
-        add_command(app, "init", "Make the home of a validator: key and a commented config.toml",
-                    "  monodon init --home validator-1 --genesis genesis.json");
+    CLI::App* command = add_command(
+        app, "init", "Make the home of a validator: key and a commented config.toml",
+        "  monodon init --home validator-1 --genesis genesis.json\n"
+        "  monodon init --home validator-1 --rejoin     # after the disk was lost, with the old key");
     command->add_option("--home", options->home, "Directory to make or complete")
         ->required()
         ->type_name("DIR");
     command->add_option("--genesis", options->genesis, "Genesis file of the chain, copied into the home")
         ->type_name("FILE");
+    command->add_flag(
+        "--rejoin", options->rejoin,
+        "The key in this home was used before and its store was lost or is an old copy: ask the "
+        "other validators where they last saw it before signing anything");
     add_form(*command, options->form);
     on_run(*command, invocation, options, &init);
 }

@@ -99,7 +99,7 @@ def build():
     log.write_text("")
     if not (BUILD / "build.ninja").exists():
         print("configuring the build", flush=True)
-        run_quietly([distribution("meson"), "setup", str(BUILD), str(ROOT), "--buildtype=release"], log)
+        run_quietly([distribution("meson"), "setup", str(BUILD), str(ROOT)], log)
     compile_with_progress(log)
     print(f"built {MONODON.relative_to(ROOT)} in {time.monotonic() - begin:.0f} s")
 

@@ -8,6 +8,7 @@
 #include "node/genesis.hpp"
 #include "node/home.hpp"
 #include "node/version.hpp"
+#include "storage/home.hpp"
 #include "tools/ask.hpp"
 #include "tools/json_read.hpp"
 
@@ -86,6 +87,15 @@ Result<void> check_home(const std::string& directory) {
     return {};
 }
 
+Result<void> mark_rejoin(const std::string& directory) {
+    auto home = storage::Home::open(directory);
+    if (!home) return failure(home.error().exit_code, home.error().text);
+    if (const auto marked = home->mark_ask_first(); !marked) {
+        return failure(marked.error().exit_code, marked.error().text);
+    }
+    return {};
+}
+
 }  // namespace
 
 int init(const InitOptions& options) {
@@ -95,9 +105,20 @@ int init(const InitOptions& options) {
         if (!loaded) return report({kExitConfiguration, loaded.error()});
         genesis = std::move(*loaded);
     }
+    const node::HomePaths home(options.home);
+    if (options.rejoin) {
+        if (const auto key = node::load_key(home.key()); !key) {
+            return report(
+                {kExitUsage, fmt::format("{}: --rejoin is for a key that was used before; put it there "
+                                         "first (mode 600, in a directory of mode 700)",
+                                         key.error())});
+        }
+    }
     const auto made = node::init_home(options.home);
     if (!made) return report({kExitFailed, made.error()});
-    const node::HomePaths home(options.home);
+    if (options.rejoin) {
+        if (const auto marked = mark_rejoin(options.home); !marked) return report(marked.error());
+    }
     if (genesis) {
         if (auto saved = genesis->save(home.genesis()); !saved) return report({kExitFailed, saved.error()});
     }
@@ -107,6 +128,7 @@ int init(const InitOptions& options) {
                                 {"peer_id", peer},
                                 {"made_key", made->made_key},
                                 {"made_config", made->made_config},
+                                {"rejoin", options.rejoin},
                                 {"genesis", genesis.has_value()}});
     } else if (options.form == Form::plain) {
         print_line(peer);
@@ -114,6 +136,10 @@ int init(const InitOptions& options) {
         print_line(fmt::format("{}  {}", made->made_key ? "made " : "kept ", home.key().string()));
         print_line(fmt::format("{}  {}", made->made_config ? "made " : "kept ", home.config().string()));
         print_line(fmt::format("peer id {}", peer));
+        if (options.rejoin) {
+            print_line(
+                "rejoins: asks the others where they last saw this validator before it votes or proposes");
+        }
         if (genesis) {
             print_line(fmt::format("genesis of chain {}, {} members", genesis->committee().chain(),
                                    genesis->members().size()));

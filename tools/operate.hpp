@@ -13,9 +13,12 @@ struct InitOptions {
     std::string home;
     /// Copied into the home, if given.
     std::string genesis;
+    /// The key was used before, and what it signed is not in this home, or not all of it.
+    bool rejoin = false;
     Form form = Form::table;
 };
-/// `monodon init`: key, config.toml with comments; what is there stays.
+/// `monodon init`: key, config.toml with comments; what is there stays. With `rejoin` the node asks the
+/// others where they last saw it before it signs anything.
 int init(const InitOptions& options);
 
 struct RunOptions {

@@ -25,7 +25,12 @@ constexpr int kFirstSafeDescriptor = 64;
 
 struct StatLine {
     char state = 'X';
+    std::uint64_t threads = 0;
     std::uint64_t started = 0;
+
+    /// A process whose first thread has ended is a zombie already, while its others still hold its files and
+    /// locks.
+    [[nodiscard]] bool gone() const { return (state == 'Z' && threads <= 1) || state == 'X' || state == 'x'; }
 };
 
 /// Of /proc/PID/stat. The name of the program, which may hold anything, ends with the last parenthesis.
@@ -38,15 +43,13 @@ std::optional<StatLine> read_stat(pid_t pid) {
     std::istringstream rest(line.substr(end_of_name + 1));
     StatLine stat;
     rest >> stat.state;
-    // Field 3 was the state, field 22 is the start.
+    // Field 3 was the state, field 20 is the number of threads, field 22 the start.
     std::string skipped;
-    for (int field = 4; field < 22; ++field) rest >> skipped;
-    rest >> stat.started;
+    for (int field = 4; field < 20; ++field) rest >> skipped;
+    rest >> stat.threads >> skipped >> stat.started;
     if (!rest) return std::nullopt;
     return stat;
 }
-
-bool is_gone(char state) { return state == 'Z' || state == 'X' || state == 'x'; }
 
 class SpawnSetup {
  public:
@@ -99,13 +102,13 @@ Descriptor::~Descriptor() {
 
 std::optional<ProcessId> identify(pid_t pid) {
     const auto stat = read_stat(pid);
-    if (!stat || is_gone(stat->state)) return std::nullopt;
+    if (!stat || stat->gone()) return std::nullopt;
     return ProcessId{pid, stat->started};
 }
 
 ProcessState state_of(const ProcessId& process) {
     const auto stat = read_stat(process.pid);
-    if (!stat || stat->started != process.started || is_gone(stat->state)) return ProcessState::gone;
+    if (!stat || stat->started != process.started || stat->gone()) return ProcessState::gone;
     return stat->state == 'T' || stat->state == 't' ? ProcessState::stopped : ProcessState::running;
 }
 

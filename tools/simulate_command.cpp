@@ -42,6 +42,12 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
         ->add_option("--faults", words.faults,
                      "Names, all, none, benign, byzantine, or a file with such words (drawn per seed)")
         ->type_name("LIST|FILE");
+    command
+        ->add_option("--leaders", words.leaders,
+                     "Shoal with anchors by reputation or round-robin (drawn, mostly reputation)")
+        ->type_name("RULE");
+    command->add_option("--faulty", words.faulty, "Stake that may be faulty at a time (f); more breaks it")
+        ->type_name("STAKE");
     command->add_flag("--real-crypto", words.real_crypto, "Ed25519 instead of stand-ins for signatures");
     command->add_option("--trace", words.trace, "Write what happens in one run, a JSON object a line")
         ->type_name("FILE");
@@ -50,6 +56,8 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
     command->add_option("--draw", words.draw, "Run nothing: draw the DAG of a trace as text")
         ->type_name("FILE");
     command->add_option("--node", words.node, "Whose DAG to draw (0)")->type_name("N");
+    command->add_flag("--timing", words.timing,
+                      "Run nothing else: what the timers do over links of all lengths, as tables");
     add_form(*command, options->form);
     on_run(*command, invocation, options, &simulate);
 }

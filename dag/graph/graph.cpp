@@ -1,5 +1,6 @@
 #include "dag/graph/graph.hpp"
 
+#include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
 namespace monodon::dag {
@@ -40,13 +41,13 @@ Insertion Graph::insert(const VerifiedCertificate& certificate) {
     place.present.insert(header.author);
     place.stake += committee_.stake(header.author);
     if (place.stake >= committee_.quorum() && header.round > highest_quorum_) highest_quorum_ = header.round;
+    const Stake support = committee_.support() - (planted(Planted::support_of_f) ? 1 : 0);
     if (Row* before = row(below(header.round, 1)); before != nullptr && header.round > next(floor_)) {
         for (const Parent& parent : header.parents) {
             Vertex& vertex = *before->by_author[parent.author.value()];
-            const bool was_supported = vertex.support >= committee_.support();
+            const bool was_supported = vertex.support >= support;
             vertex.support += committee_.stake(header.author);
-            if (!was_supported && vertex.support >= committee_.support())
-                supported_.push_back(vertex.ref().slot());
+            if (!was_supported && vertex.support >= support) supported_.push_back(vertex.ref().slot());
             vertex.children.insert(header.author);
         }
     }

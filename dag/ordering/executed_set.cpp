@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "dag/planted.hpp"
+
 namespace monodon::dag {
 
 bool ExecutedSet::admit(Round anchor, const PayloadEntry& entry) {
-    if (distance(entry.sealed_round, anchor) > batch_life_) return false;
+    const bool alive = distance(entry.sealed_round, anchor) <= batch_life_;
+    if (!alive && !planted(Planted::life_ignored)) return false;
     std::vector<Digest>& digests = by_sealed_round_[entry.sealed_round];
     const auto place = std::lower_bound(digests.begin(), digests.end(), entry.batch);
     if (place != digests.end() && *place == entry.batch) return false;

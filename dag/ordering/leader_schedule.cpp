@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
 namespace monodon::dag {
@@ -56,6 +57,7 @@ ValidatorIndex LeaderSchedule::draw(Round round) const {
 
 void LeaderSchedule::record(AnchorEvent event) {
     if (!std::holds_alternative<ReputationRule>(rule_)) return;
+    if (planted(Planted::schedule_late)) weigh();
     constexpr std::uint64_t kAdd = 1;
     constexpr std::uint64_t kSubtract = kMax64;
     count(event, true, true, kAdd);
@@ -68,7 +70,7 @@ void LeaderSchedule::record(AnchorEvent event) {
         count(events_[size - 1 - reputation_.voter_window], false, true, kSubtract);
     }
     if (size > std::max(reputation_.proposer_window, reputation_.voter_window)) events_.pop_front();
-    weigh();
+    if (!planted(Planted::schedule_late)) weigh();
 }
 
 /// Adds the event to the windows that it enters or, with `sign` -1 (modulo 2^64), takes it from those it

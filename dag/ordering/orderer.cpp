@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
 namespace monodon::dag {
@@ -27,9 +28,10 @@ void Orderer::restore(const std::vector<CommitPtr>& commits, Graph& graph) {
     for (const CommitPtr& commit : commits) {
         MONODON_CHECK(last_ == nullptr ||
                       (commit->index == next(last_->index) && commit->previous == last_->digest));
-        executed_.replay(*commit);
+        if (!planted(Planted::executed_forgotten)) executed_.replay(*commit);
         follow(commit);
     }
+    if (planted(Planted::ordered_forgotten)) ordered_.clear();
     for (const auto& [round, authors] : ordered_) {
         (authors & graph.authors(round)).for_each([&](ValidatorIndex author) {
             graph.mark_ordered({round, author});
@@ -45,6 +47,8 @@ std::vector<CommitPtr> Orderer::evaluate(Graph& graph) {
         return commits;
     while (const std::optional<Slot> slot = lowest_supported(graph)) {
         commits.push_back(order(graph, first_anchor(graph, *slot)));
+        const bool chain = planted(Planted::whole_chain) && slot->round >= base_;
+        if (chain) commits.push_back(order(graph, *slot));
     }
     return commits;
 }
@@ -79,7 +83,8 @@ ConsensusState Orderer::state() const {
 }
 
 Round Orderer::first_candidate(Round round) const {
-    if (mode_ == OrderingMode::bullshark) return above(round, round.value() % 2);
+    const bool even = mode_ == OrderingMode::bullshark || planted(Planted::parity_by_round);
+    if (even) return above(round, round.value() % 2);
     if (round <= base_) return base_;
     return above(round, distance(base_, round) % 2);
 }
@@ -96,9 +101,10 @@ ValidatorIndex Orderer::anchor(Round round) const {
 }
 
 std::optional<Slot> Orderer::lowest_supported(const Graph& graph) const {
+    const Stake support = committee_.support() - (planted(Planted::support_of_f) ? 1 : 0);
     for (Round round = first_candidate(base_); round < graph.highest(); round = above(round, 2)) {
         const Vertex* vertex = graph.find(candidate(round));
-        if (vertex != nullptr && vertex->support >= committee_.support()) return candidate(round);
+        if (vertex != nullptr && vertex->support >= support) return candidate(round);
     }
     return std::nullopt;
 }
@@ -106,6 +112,7 @@ std::optional<Slot> Orderer::lowest_supported(const Graph& graph) const {
 /// The walk back of 8.3 in one sweep: each candidate that the present one reaches takes its place, nearest
 /// first. Ends at the same anchor from every supported candidate of the instance (I1).
 Slot Orderer::first_anchor(const Graph& graph, Slot supported) const {
+    if (planted(Planted::no_walk_back)) return supported;
     const Round lowest = first_candidate(base_);
     Slot first = supported;
     AuthorSet reached;
@@ -130,7 +137,7 @@ CommitPtr Orderer::order(Graph& graph, Slot slot) {
     commit.index = last_ == nullptr ? CommitIndex{1} : next(last_->index);
     if (last_ != nullptr) commit.previous = last_->digest;
     commit.anchor = vertex.ref();
-    commit.voters = vertex.parents;
+    commit.voters = planted(Planted::reputation_from_arrival) ? vertex.children : vertex.parents;
     collect_history(graph, slot, commit);
     const Round lowest = std::max(base_, history_floor(slot.round));
     for (Round round = first_candidate(lowest); round < slot.round; round = above(round, 2)) {
@@ -147,10 +154,18 @@ CommitPtr Orderer::order(Graph& graph, Slot slot) {
 /// that came into the graph after a restart.
 void Orderer::collect_history(Graph& graph, Slot slot, Commit& commit) {
     Round round = history_floor(slot.round);
+    if (planted(Planted::history_from_floor)) round = next(graph.floor());
+    if (planted(Planted::history_one_short)) round = std::min(next(round), slot.round);
     for (const AuthorSet& reached : graph.history(slot, round)) {
         const auto known = ordered_.find(round);
-        const AuthorSet fresh = known == ordered_.end() ? reached : reached.without(known->second);
+        AuthorSet fresh = known == ordered_.end() ? reached : reached.without(known->second);
+        if (planted(Planted::per_author_pruning)) {
+            for (auto each = ordered_.lower_bound(round); each != ordered_.end(); ++each) {
+                fresh = fresh.without(each->second);
+            }
+        }
         fresh.for_each([&](ValidatorIndex author) {
+            if (planted(Planted::history_from_floor) && graph.find({round, author})->ordered) return;
             const Header& header = graph.find({round, author})->certificate->header;
             commit.certificates.push_back(header.ref());
             for (const PayloadEntry& entry : header.payload) {
@@ -172,7 +187,7 @@ void Orderer::follow(const CommitPtr& commit) {
         ordered_[certificate.round].insert(certificate.author);
     ordered_.erase(ordered_.begin(), ordered_.lower_bound(history_floor(anchor)));
     schedule_.record({commit->index, commit->anchor.slot(), commit->voters, commit->failed});
-    anchors_.clear();
+    if (!planted(Planted::stale_anchors)) anchors_.clear();
     base_ = next(anchor);
     last_ = commit;
 }

@@ -1,6 +1,7 @@
 #include "dag/sync/batch_index.hpp"
 
 #include "dag/engine.hpp"
+#include "dag/planted.hpp"
 
 namespace monodon::dag {
 
@@ -15,7 +16,7 @@ void BatchIndex::stored(const PayloadEntry& entry) {
     if (!known_.emplace(entry.batch, entry).second) return;
     by_round_.insert({entry.sealed_round, entry.batch});
     unreferenced_.insert({entry.sealed_round, entry.batch});
-    while (known_.size() > kKnownMax) collect(by_round_.begin()->first);
+    while (known_.size() > kKnownMax) collect(next(by_round_.begin()->first));
 }
 
 std::optional<PayloadEntry> BatchIndex::find(const PayloadEntry& named) const {
@@ -35,7 +36,7 @@ void BatchIndex::abandoned(const Digest& batch) {
 }
 
 void BatchIndex::collect(Round sealed) {
-    while (!by_round_.empty() && by_round_.begin()->first <= sealed) {
+    while (!by_round_.empty() && by_round_.begin()->first < sealed) {
         unreferenced_.erase(*by_round_.begin());
         known_.erase(by_round_.begin()->second);
         by_round_.erase(by_round_.begin());
@@ -47,6 +48,7 @@ std::vector<PayloadEntry> BatchIndex::adoptable(ValidatorIndex self, std::size_t
     constexpr std::uint64_t kRoundsPerMember = 8;
     std::vector<PayloadEntry> adopted;
     for (const auto& [sealed, digest] : unreferenced_) {
+        if (planted(Planted::not_adopted)) break;
         if (adopted.size() == most || distance(sealed, round) < 2 * window) break;
         const PayloadEntry& entry = known_.at(digest);
         // The author's successor has turn 0; the author itself never adopts.

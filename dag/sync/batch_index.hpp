@@ -25,7 +25,8 @@ class BatchIndex {
     void referenced(const Digest& batch);
     /// The certificates that name it can not be ordered any more, and no commit has executed it.
     void abandoned(const Digest& batch);
-    /// Forgets what was sealed in rounds up to this one.
+    /// Forgets what was sealed in rounds below this one. Batches are sealed in round 0, too: a bound that has
+    /// stopped at 0 forgets nothing.
     void collect(Round sealed);
 
     /// At most `most` batches that member `self` may name in a header of `round` (A9): nobody did for 2

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dag/planted.hpp"
+
 namespace monodon::dag {
 
 namespace {
@@ -35,7 +37,8 @@ void Claims::compare(ValidatorIndex member, const CommitClaim& claim) {
     for (std::size_t at = 0; at < conflicting_.size(); ++at) {
         if (conflicting_[at] == claim) agreeing.insert(ValidatorIndex{static_cast<std::uint16_t>(at)});
     }
-    if (committee_.stake(agreeing) >= committee_.support()) divergence_ = claim.index;
+    const Stake needed = planted(Planted::liar_stops_output) ? 1 : committee_.support();
+    if (committee_.stake(agreeing) >= needed) divergence_ = claim.index;
 }
 
 CommitIndex Claims::supported() const {

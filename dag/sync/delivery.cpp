@@ -1,5 +1,6 @@
 #include "dag/sync/delivery.hpp"
 
+#include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
 namespace monodon::dag {
@@ -8,7 +9,7 @@ std::vector<PayloadEntry> Delivery::push(CommitPtr commit, const BatchIndex& bat
     MONODON_CHECK(commit->index.value() == delivered_.value() + queue_.size() + 1);
     std::vector<PayloadEntry> missing;
     for (const PayloadEntry& entry : commit->payload) {
-        if (batches.find(entry)) continue;
+        if (batches.find(entry) || planted(Planted::delivered_unstored)) continue;
         missing.push_back(entry);
         missing_.emplace(entry.batch, commit->index);
     }

@@ -15,27 +15,35 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr unsigned kLongestPauseShift = 6;  // 6.4 s
 constexpr Duration kSlotPause = std::chrono::milliseconds(5);
 
-constexpr std::size_t per_request(Fetcher::Kind kind) {
-    return kind == Fetcher::Kind::certificate ? kCertificatesPerRequest : kBatchesPerRequest;
-}
-
 }  // namespace
 
-void Fetcher::want(Kind kind, const Digest& digest, Round round, const AuthorSet& holders,
-                   ValidatorIndex first) {
-    const auto [at, fresh] =
-        items_.try_emplace(digest, Item{kind, round, {}, {}, first, 0, Time{}, false, false});
-    Item& item = at->second;
-    const AuthorSet added = holders.without(item.holders);
-    item.holders |= holders;
-    item.round = std::max(item.round, round);
-    if (fresh || (!added.empty() && !item.in_flight)) schedule(digest, item, Time{});
+std::size_t Fetcher::per_request(Kind kind) {
+    return kind == Kind::certificate ? kCertificatesPerRequest : kBatchesPerRequest;
 }
 
-void Fetcher::want_for_execution(const Digest& batch, Round round, const AuthorSet& holders,
+Fetcher::Item& Fetcher::want(const Digest& digest, const Item& wanted) {
+    const auto [at, fresh] = items_.try_emplace(digest, wanted);
+    Item& item = at->second;
+    const AuthorSet added = wanted.holders.without(item.holders);
+    item.holders |= wanted.holders;
+    item.round = std::max(item.round, wanted.round);
+    if (fresh || (!added.empty() && !item.in_flight)) schedule(digest, item, Time{});
+    return item;
+}
+
+void Fetcher::want_certificate(const Digest& digest, Round round, const AuthorSet& holders,
+                               ValidatorIndex first) {
+    want(digest, Item{Kind::certificate, round, {}, holders, {}, first});
+}
+
+void Fetcher::want_batch(const WantedBatch& batch, Round round, const AuthorSet& holders,
+                         ValidatorIndex first) {
+    want(batch.digest, Item{Kind::batch, round, batch.sealed, holders, {}, first});
+}
+
+void Fetcher::want_for_execution(const WantedBatch& batch, Round round, const AuthorSet& holders,
                                  ValidatorIndex first) {
-    want(Kind::batch, batch, round, holders, first);
-    items_.at(batch).for_execution = true;
+    want(batch.digest, Item{Kind::batch, round, batch.sealed, holders, {}, first}).for_execution = true;
 }
 
 void Fetcher::drop(const Digest& digest) {
@@ -134,7 +142,9 @@ void Fetcher::send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Re
     if (kind == Kind::certificate) {
         body = GetCertificates{std::move(digests)};
     } else {
-        body = GetBatches{std::move(digests)};
+        GetBatches wanted;
+        for (const Digest& digest : digests) wanted.batches.push_back({digest, items_.at(digest).sealed});
+        body = std::move(wanted);
     }
     out.emplace_back(SendRequest{id, to, std::move(body), timeout_});
 }

@@ -24,16 +24,16 @@ class RequestIds {
 /// and never holds up what others can deliver.
 class Fetcher {
  public:
-    enum class Kind : std::uint8_t { certificate, batch };
-
     Fetcher(ValidatorIndex self, Duration timeout) : self_(self), timeout_(timeout) {}
 
     /// `holders` have it if they are honest; `first` is asked before the others. Wanted again: holders add
     /// up. `round` is that of the header or certificate that needs it.
-    void want(Kind kind, const Digest& digest, Round round, const AuthorSet& holders, ValidatorIndex first);
-    /// As want(), for a batch of an ordered certificate: it is fetched until it is here, whatever happens to
-    /// headers.
-    void want_for_execution(const Digest& batch, Round round, const AuthorSet& holders, ValidatorIndex first);
+    void want_certificate(const Digest& digest, Round round, const AuthorSet& holders, ValidatorIndex first);
+    void want_batch(const WantedBatch& batch, Round round, const AuthorSet& holders, ValidatorIndex first);
+    /// As want_batch(), for one of an ordered certificate: it is fetched until it is here, whatever happens
+    /// to headers.
+    void want_for_execution(const WantedBatch& batch, Round round, const AuthorSet& holders,
+                            ValidatorIndex first);
     /// It is here: no more requests for it.
     void found(const Digest& digest);
     /// The header that needed it is gone. What execution needs stays wanted.
@@ -54,9 +54,12 @@ class Fetcher {
     [[nodiscard]] bool wants(const Digest& digest) const { return items_.contains(digest); }
 
  private:
+    enum class Kind : std::uint8_t { certificate, batch };
     struct Item {
         Kind kind;
         Round round;
+        /// Of a batch.
+        Round sealed;
         AuthorSet holders;
         AuthorSet asked;
         ValidatorIndex first;
@@ -71,6 +74,9 @@ class Fetcher {
     };
     using Slots = std::map<ValidatorIndex, std::size_t>;
 
+    static std::size_t per_request(Kind kind);
+    /// A new item, or the one that is there with more holders.
+    Item& want(const Digest& digest, const Item& wanted);
     void schedule(const Digest& digest, Item& item, Time due);
     [[nodiscard]] std::optional<ValidatorIndex> choose(const Digest& digest, const Item& item) const;
     [[nodiscard]] bool has_slot(ValidatorIndex peer) const;

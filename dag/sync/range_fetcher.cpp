@@ -1,5 +1,7 @@
 #include "dag/sync/range_fetcher.hpp"
 
+#include "dag/planted.hpp"
+
 namespace monodon::dag {
 
 namespace {
@@ -10,7 +12,7 @@ constexpr Duration kPause = std::chrono::milliseconds(200);
 }  // namespace
 
 void RangeFetcher::hint(Round round, const AuthorSet& signers) {
-    if (round < target_) return;
+    if (round < target_ || planted(Planted::never_catches_up)) return;
     target_ = round;
     holders_ = signers;
 }

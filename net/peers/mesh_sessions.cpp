@@ -158,7 +158,10 @@ void Network::Impl::report_refusal(std::string_view direction, const std::string
     log::Fields fields = {
         {"reason", why}, {"peer", peer}, {"address", address}, {"direction", std::string(direction)}};
     if (*left_out > 0) fields.emplace_back("left_out", std::to_string(*left_out));
-    log::warn(log::Category::net, "no connection: " + why, fields);
+    // A member that is not up is an ordinary thing; one that is refused is not.
+    const bool absent = why.starts_with("cannot connect");
+    log::write(log::Category::net, absent ? log::Level::info : log::Level::warn, "no connection: " + why,
+               fields);
 }
 
 double Network::Impl::draw() {

@@ -20,6 +20,8 @@ struct ConnectionLimits {
     Duration ping_after = std::chrono::seconds(10);
     Duration write_stall = std::chrono::seconds(20);
     Duration shutdown = std::chrono::seconds(1);
+    /// From the first byte of a frame to its last: at least 3 KiB/s of the longest.
+    Duration frame = std::chrono::seconds(20);
 };
 
 /// Why a connection ended.
@@ -102,6 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void finish_writing();
     Time housekeeping(Time time);
     void release_delayed(Time time);
+    void watch_frame(bool taken);
     void check_life(Time time);
     void send_ping(Time time);
     void begin_close(CloseCause cause, bool drain);
@@ -135,6 +138,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool ended_ = false;
     unsigned running_ = 0;
     Time last_received_{};
+    /// When the frame of which a part has come must be whole.
+    Time frame_due_ = Time::max();
     Time next_ping_{};
     Time ping_sent_{};
     std::uint64_t ping_id_ = 0;

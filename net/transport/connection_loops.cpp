@@ -41,6 +41,7 @@ asio::awaitable<void> Connection::read_loop(Self self) {
 /// Takes all frames that the received bytes hold. False: nothing more is to be read.
 bool Connection::read_available() {
     Link& link = *link_;
+    bool taken = false;
     for (;;) {
         for (;;) {
             const auto frame = link.reader.next();
@@ -52,6 +53,7 @@ bool Connection::read_available() {
                 break;
             }
             if (!frame->has_value()) break;
+            taken = true;
             // Once the connection is ending for the peer's fault, nothing of it counts.
             if (!cause_ || draining_) take_frame(**frame);
             if (ended_) return false;
@@ -63,12 +65,26 @@ bool Connection::read_available() {
         }
         // A key update has to be answered.
         if (!link.tls.output().empty()) writer_timer_.cancel();
-        if (link.tls.state() == TlsState::established) return true;
+        if (link.tls.state() == TlsState::established) {
+            watch_frame(taken);
+            return true;
+        }
         if (!cause_) {
             const bool closed = link.tls.state() == TlsState::closed;
             cause_ = CloseCause{{}, true, closed ? "connection closed by the peer" : link.tls.error()};
         }
         return false;
+    }
+}
+
+/// After all received bytes were looked at; `taken` if a frame became whole.
+void Connection::watch_frame(bool taken) {
+    if (link_->reader.pending() == 0) {
+        frame_due_ = Time::max();
+    } else if (taken || frame_due_ == Time::max()) {
+        // Single bytes count as life, so without this a frame could be fed for ever.
+        frame_due_ = now() + limits_.frame;
+        wake_at(frame_due_);
     }
 }
 
@@ -213,7 +229,7 @@ Time Connection::housekeeping(Time time) {
     if (!cause_ && time >= next_ping_) send_ping(time);
     const Time handler_due = handler_->on_time(time);
     const Time silent_at = last_received_ + limits_.ping_after * (kPingMisses + 1);
-    Time due = std::min({next_ping_, close_due_, handler_due, silent_at});
+    Time due = std::min({next_ping_, close_due_, handler_due, silent_at, frame_due_});
     if (writing_) due = std::min(due, write_progress_ + limits_.write_stall);
     const std::lock_guard lock(mutex_);
     if (!delayed_.empty()) due = std::min(due, delayed_.front().due);
@@ -237,10 +253,13 @@ void Connection::check_life(Time time) {
     if (written != std::exchange(written_seen_, written)) write_progress_ = time;
     const bool stalled = writing_ && time - write_progress_ >= limits_.write_stall;
     const bool silent = time - last_received_ >= limits_.ping_after * (kPingMisses + 1);
-    if (!stalled && !silent) return;
+    const bool dawdling = time >= frame_due_;
+    if (!stalled && !silent && !dawdling) return;
     if (!cause_) {
-        cause_ = CloseCause{GoawayReason::unresponsive, false,
-                            stalled ? "peer does not read" : "peer does not answer pings"};
+        const std::string_view why = stalled  ? "peer does not read"
+                                     : silent ? "peer does not answer pings"
+                                              : "a frame took too long";
+        cause_ = CloseCause{GoawayReason::unresponsive, false, std::string(why)};
     }
     end_now();
 }

@@ -211,7 +211,7 @@ FrameSlice Outbox::cut(Queue& queue) {
     entry.chunk += 1;
     if (entry.offset == size && !entry.more.empty()) {
         message.body = std::move(entry.more.front());
-        entry.more.pop_front();
+        entry.more.erase(entry.more.begin());
         entry.offset = 0;
     }
     const bool control = message.message_class == MessageClass::control;

@@ -89,8 +89,8 @@ class Outbox {
  private:
     struct Entry {
         OutMessage message;
-        /// Further parts of a reply.
-        std::deque<SharedBytes> more;
+        /// Further parts of a reply, few; a vector, since most entries have none and it then costs nothing.
+        std::vector<SharedBytes> more;
         bool finished = true;
         std::size_t offset = 0;
         std::uint32_t chunk = 0;

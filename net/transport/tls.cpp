@@ -93,7 +93,9 @@ int bio_write(BIO* bio, const char* bytes, int size) {
     try {
         auto& output = session_of(bio).output;
         if (output.size() > kOutputMax) return -1;
-        output.insert(output.end(), bytes, bytes + size);
+        // As unsigned bytes: from another type of byte they would be converted one by one.
+        const auto* begin = reinterpret_cast<const Byte*>(bytes);
+        output.insert(output.end(), begin, begin + size);
         return size;
     } catch (...) {
         return -1;

@@ -42,7 +42,9 @@ constexpr std::array kMethods = {
     MethodInfo{Method::get_certificates_in_range, "get_certificates_in_range", false, 1, kFetch, kNodes,
                4_KiB, 8192_KiB},
     MethodInfo{Method::get_batches, "get_batches", false, 1, kFetch, kNodes, 64_KiB, 8192_KiB},
-    MethodInfo{Method::get_highest_round, "get_highest_round", false, 1, kInteractive, kNodes, 4_KiB, 4_KiB},
+    // The reply holds a certificate and a header.
+    MethodInfo{Method::get_highest_round, "get_highest_round", false, 1, kInteractive, kNodes, 4_KiB,
+               128_KiB},
     MethodInfo{Method::get_missing_certificates, "get_missing_certificates", false, 1, kFetch, kNodes,
                256_KiB, 8192_KiB},
     MethodInfo{Method::get_commit_availability, "get_commit_availability", false, 1, kInteractive, kNodes,

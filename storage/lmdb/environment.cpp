@@ -12,6 +12,7 @@
 #include "net/core/check.hpp"
 #include "storage/files.hpp"
 #include "storage/lmdb/failure.hpp"
+#include "storage/lmdb/pages.hpp"
 
 namespace monodon::storage::lmdb {
 
@@ -19,6 +20,7 @@ namespace {
 
 /// More threads than ever read at once.
 constexpr unsigned kReaders = 254;
+constexpr std::uint64_t kPageBytes = 4096;
 
 /// A second handle on a file in one process would take the locks of the first with it when it closes.
 class OpenDirectories {
@@ -49,11 +51,46 @@ std::uint64_t file_size(MDB_env* env) {
     return static_cast<std::uint64_t>(status.st_size);
 }
 
+std::uint64_t round_up(std::uint64_t bytes, std::uint64_t step) { return (bytes + step - 1) / step * step; }
+
 std::uint64_t used_bytes(MDB_env* env) {
     MDB_envinfo info{};
     MDB_stat status{};
     if (mdb_env_info(env, &info) != MDB_SUCCESS || mdb_env_stat(env, &status) != MDB_SUCCESS) return 0;
     return (std::uint64_t{info.me_last_pgno} + 1) * status.ms_psize;
+}
+
+/// The table of readers is written through a shared mapping: where its file has holes, a full disk would end
+/// the process by a signal. Twice what LMDB asks for kReaders. While no handle of this process is open:
+/// closing a second descriptor gives up the locks of the first.
+Result<void> allocate_lock_table(const std::filesystem::path& directory) {
+    constexpr off_t kBytes = 2 * kReaders * 64;
+    const auto path = directory / "lock.mdb";
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    const int error = file < 0 ? errno : ::posix_fallocate(file, 0, kBytes);
+    if (file >= 0) ::close(file);
+    if (error == 0) return {};
+    return lmdb_failure(error, fmt::format("cannot reserve {}", path.string()));
+}
+
+/// Makes an empty data file beside its place and moves it there: LMDB does not sync the first pages of a new
+/// file, and a power loss must not leave half of them in a place where they would count.
+Result<void> make_data_file(const std::filesystem::path& directory) {
+    const auto beside = directory / "new";
+    std::error_code error;
+    std::filesystem::remove_all(beside, error);
+    if (auto made = make_private_directory(beside); !made) return made;
+    MDB_env* env = nullptr;
+    int code = mdb_env_create(&env);
+    // Nobody else knows of it: it needs no table of readers, for which a full disk would have no room.
+    if (code == MDB_SUCCESS) code = mdb_env_open(env, beside.c_str(), MDB_NOTLS | MDB_NOLOCK, 0600);
+    if (code == MDB_SUCCESS) code = mdb_env_sync(env, 1);
+    if (env != nullptr) mdb_env_close(env);
+    if (code != MDB_SUCCESS) return lmdb_failure(code, fmt::format("cannot make {}", directory.string()));
+    std::filesystem::rename(beside / "data.mdb", directory / "data.mdb", error);
+    if (error) return fail(StoreError::failed, fmt::format("{}: {}", directory.string(), error.message()));
+    std::filesystem::remove_all(beside, error);
+    return sync_directory(directory);
 }
 
 }  // namespace
@@ -72,6 +109,9 @@ Result<void> Environment::open_files() {
     }
     if (options_.create) {
         if (auto made = make_private_directory(options_.directory); !made) return made;
+        if (!exists) {
+            if (auto made = make_data_file(options_.directory); !made) return made;
+        }
     }
     std::error_code error;
     const auto canonical = std::filesystem::canonical(options_.directory, error);
@@ -79,18 +119,32 @@ Result<void> Environment::open_files() {
         return fail(StoreError::failed, fmt::format("{}: {}", options_.directory.string(), error.message()));
     }
     options_.directory = canonical;
+    // LMDB believes a meta page that was cut off or overwritten, and dies of a signal.
+    if (exists) {
+        if (auto sound = check_meta_pages(canonical / "data.mdb"); !sound) return sound;
+    }
     if (!open_directories().add(canonical)) {
         return fail(StoreError::in_use,
                     fmt::format("{} is already open in this process", canonical.string()));
     }
     registered_ = true;
+    if (!options_.read_only) {
+        if (auto allocated = allocate_lock_table(canonical); !allocated) return allocated;
+    }
 
     int code = mdb_env_create(&env_);
     if (code == MDB_SUCCESS) code = mdb_env_set_maxdbs(env_, options_.tables);
     if (code == MDB_SUCCESS) code = mdb_env_set_maxreaders(env_, kReaders);
-    if (code == MDB_SUCCESS) code = mdb_env_set_mapsize(env_, options_.map_size);
-    if (code == MDB_SUCCESS) code = mdb_env_open(env_, canonical.c_str(), MDB_NOTLS, 0600);
-    if (code != MDB_SUCCESS) return lmdb_failure(code, fmt::format("cannot open {}", canonical.string()));
+    // Who only looks can not grow with the writer: it takes all the room that there may ever be.
+    const std::size_t map = options_.read_only ? options_.map_limit : options_.map_size;
+    if (code == MDB_SUCCESS) code = mdb_env_set_mapsize(env_, map);
+    const unsigned flags = options_.read_only ? MDB_NOTLS | MDB_RDONLY : MDB_NOTLS;
+    if (code == MDB_SUCCESS) code = mdb_env_open(env_, canonical.c_str(), flags, 0600);
+    if (code != MDB_SUCCESS) {
+        // Half a file that was never used would be taken for a damaged one.
+        if (!exists) std::filesystem::remove(canonical / "data.mdb", error);
+        return lmdb_failure(code, fmt::format("cannot open {}", canonical.string()));
+    }
     if (options_.create) {
         if (auto synced = sync_directory(canonical); !synced) return synced;
     }
@@ -100,12 +154,33 @@ Result<void> Environment::open_files() {
 }
 
 Environment::~Environment() {
-    MONODON_CHECK(inside_ == 0);
+    MONODON_CHECK(inside_.empty());
     if (env_ != nullptr) mdb_env_close(env_);
     if (registered_) open_directories().remove(options_.directory);
 }
 
+Result<std::vector<Table>> Environment::find_tables(const std::vector<const char*>& names) const {
+    MDB_txn* txn = nullptr;
+    int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    std::vector<Table> tables;
+    for (std::size_t at = 0; at < names.size() && code == MDB_SUCCESS; ++at) {
+        MDB_dbi handle = 0;
+        code = mdb_dbi_open(txn, names[at], 0, &handle);
+        if (code == MDB_NOTFOUND) {
+            mdb_txn_abort(txn);
+            return fail(StoreError::incompatible, fmt::format("{} has no table {}: it is of another version",
+                                                              options_.directory.string(), names[at]));
+        }
+        tables.push_back(Table{handle});
+    }
+    // Ending it otherwise would close the handles.
+    if (code == MDB_SUCCESS) code = mdb_txn_commit(txn);
+    if (code == MDB_SUCCESS) return tables;
+    return lmdb_failure(code, fmt::format("cannot open the tables of {}", options_.directory.string()));
+}
+
 Result<std::vector<Table>> Environment::tables(const std::vector<const char*>& names) {
+    if (options_.read_only) return find_tables(names);
     std::vector<Table> tables;
     auto written = write_growing(*this, 0, [&](WriteTransaction& transaction) -> Result<void> {
         tables.clear();
@@ -121,51 +196,65 @@ Result<std::vector<Table>> Environment::tables(const std::vector<const char*>& n
     return tables;
 }
 
-void Environment::enter() const {
+Environment::Entry Environment::enter() const {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !growing_; });
-    ++inside_;
+    inside_.emplace(++entered_, Clock::now());
+    return entered_;
 }
 
-void Environment::leave() const {
+void Environment::leave(Entry entry) const {
     const std::lock_guard lock(mutex_);
-    --inside_;
-    if (inside_ == 0) changed_.notify_all();
+    inside_.erase(entry);
+    if (inside_.empty()) changed_.notify_all();
 }
 
 Result<ReadTransaction> Environment::read() const {
-    enter();
+    const Entry entry = enter();
     MDB_txn* txn = nullptr;
     const int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
     if (code != MDB_SUCCESS) {
-        leave();
+        leave(entry);
         return lmdb_failure(code, fmt::format("cannot read {}", options_.directory.string()));
     }
-    return ReadTransaction(*this, txn);
+    return ReadTransaction(*this, txn, entry);
 }
 
 Result<WriteTransaction> Environment::write() {
-    enter();
+    const Entry entry = enter();
     MDB_txn* txn = nullptr;
     const int code = mdb_txn_begin(env_, nullptr, 0, &txn);
     if (code != MDB_SUCCESS) {
-        leave();
+        leave(entry);
         return lmdb_failure(code, fmt::format("cannot write {}", options_.directory.string()));
     }
-    return WriteTransaction(*this, txn);
+    return WriteTransaction(*this, txn, entry);
+}
+
+Result<void> Environment::copy_to(int handle) const {
+    const Entry entry = enter();
+    const int code = mdb_env_copyfd2(env_, handle, MDB_CP_COMPACT);
+    leave(entry);
+    if (code == MDB_SUCCESS) return {};
+    return lmdb_failure(code, fmt::format("cannot copy {}", options_.directory.string()));
+}
+
+int Environment::allocate(std::uint64_t size) {
+    mdb_filehandle_t handle = -1;
+    MONODON_CHECK(mdb_env_get_fd(env_, &handle) == MDB_SUCCESS);
+    const int error =
+        ::posix_fallocate(handle, static_cast<off_t>(allocated_), static_cast<off_t>(size - allocated_));
+    if (error == 0) allocated_ = size;
+    return error;
 }
 
 Result<void> Environment::reserve(std::size_t bytes) {
     int error = fault(DiskStep::reserve);
     const std::uint64_t wanted = used_bytes(env_) + bytes;
     if (error == 0 && wanted > allocated_ && options_.preallocate > 0) {
-        const std::uint64_t step = options_.preallocate;
-        const std::uint64_t size = (wanted + step - 1) / step * step;
-        mdb_filehandle_t handle = -1;
-        MONODON_CHECK(mdb_env_get_fd(env_, &handle) == MDB_SUCCESS);
-        error =
-            ::posix_fallocate(handle, static_cast<off_t>(allocated_), static_cast<off_t>(size - allocated_));
-        if (error == 0) allocated_ = size;
+        error = allocate(round_up(wanted, options_.preallocate));
+        // On a nearly full disk what is needed now may still fit.
+        if (error == ENOSPC || error == EDQUOT) error = allocate(round_up(wanted, kPageBytes));
     }
     if (error == 0) return {};
     return lmdb_failure(error,
@@ -183,7 +272,7 @@ Result<void> Environment::grow() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !growing_; });
     growing_ = true;
-    changed_.wait(lock, [this] { return inside_ == 0; });
+    changed_.wait(lock, [this] { return inside_.empty(); });
     const int code = mdb_env_set_mapsize(env_, size);
     growing_ = false;
     changed_.notify_all();
@@ -199,12 +288,20 @@ void Environment::check_readers() {
 
 EnvironmentStats Environment::stats() const {
     EnvironmentStats stats;
-    enter();
+    {
+        const std::lock_guard lock(mutex_);
+        stats.readers = inside_.size();
+        if (!inside_.empty()) {
+            const std::chrono::duration<double> age = Clock::now() - inside_.begin()->second;
+            stats.oldest_reader_seconds = age.count();
+        }
+    }
+    const Entry entry = enter();
     MDB_envinfo info{};
     if (mdb_env_info(env_, &info) == MDB_SUCCESS) stats.map_bytes = info.me_mapsize;
     stats.used_bytes = used_bytes(env_);
     stats.file_bytes = file_size(env_);
-    leave();
+    leave(entry);
     return stats;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -29,7 +31,9 @@ struct EnvironmentOptions {
     std::size_t map_limit = std::size_t{64} << 30;
     /// reserve() extends the file by multiples of this.
     std::size_t preallocate = std::size_t{16} << 20;
-    unsigned tables = 12;
+    unsigned tables = 20;
+    /// For looking only, also at the store of another process that is running. Nothing can be written then.
+    bool read_only = false;
     FaultHook faults = {};
 };
 
@@ -39,6 +43,9 @@ struct EnvironmentStats {
     std::uint64_t used_bytes = 0;
     /// What the file takes on the disk, preallocation included.
     std::uint64_t file_bytes = 0;
+    /// Of the read transaction of this process that has been open longest; what it sees cannot be used again.
+    double oldest_reader_seconds = 0;
+    std::size_t readers = 0;
 };
 
 /// One LMDB environment: a directory with one file. At most one handle per directory in a process. Every
@@ -51,7 +58,8 @@ class Environment {
     Environment(const Environment&) = delete;
     Environment& operator=(const Environment&) = delete;
 
-    /// Opens these tables and makes those that do not exist. Before anybody else uses the environment.
+    /// Opens these tables and makes those that do not exist (`incompatible` where nothing may be written).
+    /// Before anybody else uses the environment.
     [[nodiscard]] Result<std::vector<Table>> tables(const std::vector<const char*>& names);
 
     [[nodiscard]] Result<ReadTransaction> read() const;
@@ -67,6 +75,10 @@ class Environment {
     /// Frees the slots of readers whose process died: they would keep pages from being used again.
     void check_readers();
 
+    /// Writes a picture of the environment to a file or pipe, without the pages that are free. Holds a read
+    /// transaction meanwhile; a pipe that is closed ends it with an error.
+    [[nodiscard]] Result<void> copy_to(int handle) const;
+
     [[nodiscard]] EnvironmentStats stats() const;
     [[nodiscard]] const std::filesystem::path& directory() const { return options_.directory; }
 
@@ -76,8 +88,14 @@ class Environment {
 
     explicit Environment(EnvironmentOptions options) : options_(std::move(options)) {}
     Result<void> open_files();
-    void enter() const;
-    void leave() const;
+    /// Extends the file to `size`; gives an errno.
+    int allocate(std::uint64_t size);
+    Result<std::vector<Table>> find_tables(const std::vector<const char*>& names) const;
+    using Clock = std::chrono::steady_clock;
+    /// What a transaction gives back when it leaves.
+    using Entry = std::uint64_t;
+    [[nodiscard]] Entry enter() const;
+    void leave(Entry entry) const;
     [[nodiscard]] int fault(DiskStep step) const { return options_.faults ? options_.faults(step) : 0; }
 
     EnvironmentOptions options_;
@@ -90,7 +108,9 @@ class Environment {
     /// wait while it grows.
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
-    mutable std::size_t inside_ = 0;
+    /// When each of them began; the oldest comes first.
+    mutable std::map<Entry, Clock::time_point> inside_;
+    mutable Entry entered_ = 0;
     bool growing_ = false;
 };
 

@@ -54,14 +54,14 @@ Result<void> Cursor::erase() {
 // -------------------------------------------------------------------------------------------
 
 Transaction::Transaction(Transaction&& other) noexcept
-    : environment_(other.environment_), txn_(std::exchange(other.txn_, nullptr)) {}
+    : environment_(other.environment_), txn_(std::exchange(other.txn_, nullptr)), entry_(other.entry_) {}
 
 Transaction::~Transaction() { close(); }
 
 void Transaction::close() {
     if (txn_ == nullptr) return;
     mdb_txn_abort(std::exchange(txn_, nullptr));
-    environment_->leave();
+    environment_->leave(entry_);
 }
 
 Result<std::optional<ByteView>> Transaction::get(Table table, ByteView key) const {
@@ -85,6 +85,14 @@ Result<std::size_t> Transaction::count(Table table) const {
     const int code = mdb_stat(txn_, table.handle, &status);
     if (code != MDB_SUCCESS) return lmdb_failure(code, "cannot count rows");
     return std::size_t{status.ms_entries};
+}
+
+Result<std::uint64_t> Transaction::page_bytes(Table table) const {
+    MDB_stat status{};
+    const int code = mdb_stat(txn_, table.handle, &status);
+    if (code != MDB_SUCCESS) return lmdb_failure(code, "cannot measure a table");
+    return std::uint64_t{status.ms_psize} *
+           (status.ms_branch_pages + status.ms_leaf_pages + status.ms_overflow_pages);
 }
 
 Result<void> WriteTransaction::put(Table table, ByteView key, ByteView value) {
@@ -122,7 +130,7 @@ Result<void> WriteTransaction::commit() && {
     } else {
         code = mdb_txn_commit(std::exchange(txn_, nullptr));
     }
-    environment_->leave();
+    environment_->leave(entry_);
     if (code == MDB_SUCCESS) return {};
     const auto doing = fmt::format("cannot commit in {}", environment_->directory().string());
     auto failure = lmdb_failure(code, doing);

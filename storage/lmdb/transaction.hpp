@@ -62,13 +62,18 @@ class Transaction {
     [[nodiscard]] Result<Cursor> cursor(Table table) const;
     /// Number of rows.
     [[nodiscard]] Result<std::size_t> count(Table table) const;
+    /// Bytes of the pages that a table takes.
+    [[nodiscard]] Result<std::uint64_t> page_bytes(Table table) const;
 
  protected:
-    Transaction(const Environment& environment, MDB_txn* txn) : environment_(&environment), txn_(txn) {}
+    /// `entry` is given back to the environment at the end.
+    Transaction(const Environment& environment, MDB_txn* txn, std::uint64_t entry)
+        : environment_(&environment), txn_(txn), entry_(entry) {}
     void close();
 
     const Environment* environment_;
     MDB_txn* txn_;
+    std::uint64_t entry_;
 };
 
 /// A consistent picture of the environment. Short: open, copy, close; at most 100 ms, never across a send.

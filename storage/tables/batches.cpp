@@ -85,6 +85,19 @@ Result<SharedBytes> BatchTable::body(const lmdb::Transaction& transaction, const
     return SharedBytes(std::make_shared<const Bytes>(body.begin(), body.end()));
 }
 
+std::string BatchTable::fault(const dag::Committee& committee, ByteView key, ByteView row) {
+    const auto digest = read_digest(key);
+    const auto payload = open_record(key, row);
+    if (!digest || !payload) return "its checksum does not hold";
+    const auto entry = read_entry(*digest, row);
+    if (!entry || payload->size() != kEntryBytes + entry->bytes) return "its entry is damaged";
+    const ByteView body = payload->subspan(kEntryBytes);
+    const auto view = dag::parse_batch(committee, body);
+    if (!view) return "it is no batch of this committee";
+    if (dag::payload_entry(committee, *view, body) != *entry) return "it has another digest than its key";
+    return {};
+}
+
 Result<std::vector<BatchStore::Listed>> BatchTable::by_author(const lmdb::Transaction& transaction,
                                                               dag::Epoch epoch, dag::ValidatorIndex author,
                                                               const std::optional<BatchStore::Listed>& after,

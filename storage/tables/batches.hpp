@@ -29,6 +29,9 @@ class BatchTable {
         const lmdb::Transaction& transaction, dag::Epoch epoch, dag::ValidatorIndex author,
         const std::optional<BatchStore::Listed>& after, std::size_t most) const;
 
+    /// What is wrong with a row of `batches`: its checksums, its entry, its digest; empty if nothing is.
+    [[nodiscard]] static std::string fault(const dag::Committee& committee, ByteView key, ByteView row);
+
  private:
     lmdb::Table batches_;
     lmdb::Table authors_;

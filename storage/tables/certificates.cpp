@@ -44,6 +44,17 @@ Result<std::optional<dag::VerifiedCertificate>> CertificateTable::find(const lmd
     return std::optional(std::move(*certificate));
 }
 
+Result<std::optional<Digest>> CertificateTable::digest_at(const lmdb::Transaction& transaction,
+                                                          const EpochSlot& slot) const {
+    const SlotKey key = slot_key(slot.epoch, slot.slot);
+    auto row = transaction.get(slots_, key);
+    if (!row) return Unexpected{row.error()};
+    if (!*row) return std::optional<Digest>();
+    auto digest = digest_of({key, **row});
+    if (!digest) return damaged_row(kName, key);
+    return digest;
+}
+
 Result<std::optional<EpochSlot>> CertificateTable::slot_of(const lmdb::Transaction& transaction,
                                                            const Digest& digest) const {
     auto row = get_record(transaction, digests_, digest.bytes);
@@ -70,6 +81,20 @@ std::optional<Digest> CertificateTable::digest_of(lmdb::Row row) {
     const auto payload = open_record(row.key, row.value);
     if (!payload || payload->size() < sizeof(Digest)) return std::nullopt;
     return read_digest(payload->first(sizeof(Digest)));
+}
+
+std::vector<Digest> CertificateTable::payload_of(lmdb::Row row) {
+    const auto payload = open_record(row.key, row.value);
+    if (!payload) return {};
+    CanonicalReader reader(*payload);
+    (void)reader.digest();
+    // A header begins with epoch, round, author and time; its payload comes next.
+    (void)reader.fixed(8 + 8 + 2 + 8);
+    std::vector<Digest> batches;
+    const auto count = reader.count(dag::kPayloadEntriesMax, dag::kPayloadEntryBytes);
+    for (std::uint32_t left = count; left > 0; --left)
+        batches.push_back(dag::read_payload_entry(reader).batch);
+    return batches;
 }
 
 Result<dag::VerifiedCertificate> CertificateTable::read(const dag::Committee& committee, lmdb::Row row) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "dag/model/verification.hpp"
 #include "storage/keys.hpp"
 #include "storage/lmdb/environment.hpp"
@@ -26,6 +28,9 @@ class CertificateTable {
     [[nodiscard]] Result<std::optional<dag::VerifiedCertificate>> find(const lmdb::Transaction& transaction,
                                                                        const dag::Committee& committee,
                                                                        dag::Slot slot) const;
+    /// The digest of what is in a slot, by its checksum only; nothing if the slot is empty.
+    [[nodiscard]] Result<std::optional<Digest>> digest_at(const lmdb::Transaction& transaction,
+                                                          const EpochSlot& slot) const;
     [[nodiscard]] Result<std::optional<EpochSlot>> slot_of(const lmdb::Transaction& transaction,
                                                            const Digest& digest) const;
 
@@ -38,6 +43,9 @@ class CertificateTable {
                                                                lmdb::Row row);
     /// The digest of a row of by_slot() whose checksum holds.
     [[nodiscard]] static std::optional<Digest> digest_of(lmdb::Row row);
+
+    /// The batches that the certificate of such a row names; none if its checksum does not hold.
+    [[nodiscard]] static std::vector<Digest> payload_of(lmdb::Row row);
 
     /// The index rows of a certificate that leaves; its own is erased by the cursor that found it.
     [[nodiscard]] Result<void> erase_indices(lmdb::WriteTransaction& transaction, const EpochSlot& slot,

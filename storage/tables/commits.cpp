@@ -68,4 +68,15 @@ Result<dag::CommitPtr> CommitTable::read(const dag::Committee& committee, lmdb::
     return std::make_shared<const dag::Commit>(std::move(*commit));
 }
 
+std::vector<Digest> CommitTable::certificates_of(ByteView payload) {
+    // Index, digest of the commit before, and anchor come first.
+    CanonicalReader reader(payload);
+    (void)reader.fixed(8 + sizeof(Digest) + dag::kHeaderRefBytes);
+    constexpr std::uint32_t kAny = ~std::uint32_t{0};
+    std::vector<Digest> certificates;
+    for (std::uint32_t left = reader.count(kAny, dag::kHeaderRefBytes); left > 0; --left)
+        certificates.push_back(dag::read_header_ref(reader).digest);
+    return certificates;
+}
+
 }  // namespace monodon::storage

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "dag/events.hpp"
 #include "storage/lmdb/environment.hpp"
 #include "storage/tables/metadata.hpp"
@@ -31,6 +33,8 @@ class CommitTable {
     [[nodiscard]] Result<lmdb::Cursor> marks(const lmdb::Transaction& transaction) const;
     /// The commit of a row of by_index(), checked against checksum, key and digest.
     [[nodiscard]] static Result<dag::CommitPtr> read(const dag::Committee& committee, lmdb::Row row);
+    /// The certificates that an encoded commit orders; none if it is none.
+    [[nodiscard]] static std::vector<Digest> certificates_of(ByteView payload);
 
  private:
     lmdb::Table commits_;

@@ -15,6 +15,8 @@ class Applier {
         auto inserted = tables_.certificates.insert(transaction_, *record.certificate);
         if (!inserted) return Unexpected{inserted.error()};
         if (*inserted) ++progress_.certificates;
+        auto named = tables_.references.insert(transaction_, record.certificate->header);
+        if (!named) return named;
         progress_.highest_round = std::max(progress_.highest_round, record.certificate->header.round);
         return {};
     }
@@ -33,6 +35,10 @@ class Applier {
         progress_.graph_floor = std::max(progress_.graph_floor, record.floor);
         return {};
     }
+    Result<void> operator()(const dag::SigningRecord& record) {
+        if (auto put = tables_.metadata.put(transaction_, record.bound); !put) return put;
+        return tables_.metadata.clear_fresh(transaction_);
+    }
 
  private:
     const ConsensusTables& tables_;
@@ -48,14 +54,16 @@ Result<std::size_t> prune_certificates(const ConsensusTables& tables, lmdb::Writ
     auto row = cursor->first();
     for (; row && *row && removed < most; row = cursor->first()) {
         const auto slot = read_slot_key((*row)->key);
-        const auto digest = CertificateTable::digest_of(**row);
         if (slot && slot->slot.round > progress.store_floor) break;
+        const auto digest = CertificateTable::digest_of(**row);
+        const std::vector<Digest> named = CertificateTable::payload_of(**row);
         // Erased first: erasing elsewhere can move the row that the cursor stands on.
         if (auto erased = cursor->erase(); !erased) return Unexpected{erased.error()};
         ++removed;
         if (progress.certificates > 0) --progress.certificates;
         if (slot) {
             auto erased = tables.certificates.erase_indices(transaction, *slot, digest);
+            if (erased) erased = tables.references.erase(transaction, *slot, named);
             if (!erased) return Unexpected{erased.error()};
         }
         if (digest) {
@@ -89,12 +97,21 @@ Result<std::size_t> prune_commits(const ConsensusTables& tables, lmdb::WriteTran
 Result<ConsensusTables> ConsensusTables::open(lmdb::Environment& environment) {
     auto tables = environment.tables({CertificateTable::kName, CertificateTable::kDigestsName,
                                       CertificateTable::kAuthorsName, VoteTable::kName, OwnHeaderTable::kName,
-                                      CommitTable::kName, CommitTable::kMarksName, MetadataTable::kName});
+                                      CommitTable::kName, CommitTable::kMarksName, MetadataTable::kName,
+                                      BatchReferenceTable::kName, CheckpointTables::kLocalName,
+                                      CheckpointTables::kStateName, CheckpointTables::kQuorumName,
+                                      JournalTable::kName, AddressBookTable::kName});
     if (!tables) return Unexpected{tables.error()};
     const auto& table = *tables;
-    return ConsensusTables{CertificateTable(table[0], table[1], table[2]), VoteTable(table[3]),
-                           OwnHeaderTable(table[4]), CommitTable(table[5], table[6]),
-                           MetadataTable(table[7])};
+    return ConsensusTables{CertificateTable(table[0], table[1], table[2]),
+                           VoteTable(table[3]),
+                           OwnHeaderTable(table[4]),
+                           CommitTable(table[5], table[6]),
+                           MetadataTable(table[7]),
+                           BatchReferenceTable(table[8]),
+                           CheckpointTables(table[9], table[10], table[11]),
+                           JournalTable(table[12]),
+                           AddressBookTable(table[13])};
 }
 
 Result<void> ConsensusTables::apply(lmdb::WriteTransaction& transaction, const dag::Record& record,

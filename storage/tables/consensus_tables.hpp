@@ -1,8 +1,11 @@
 #pragma once
 
+#include "storage/tables/batch_references.hpp"
 #include "storage/tables/certificates.hpp"
+#include "storage/tables/checkpoints.hpp"
 #include "storage/tables/commits.hpp"
 #include "storage/tables/metadata.hpp"
+#include "storage/tables/notebook.hpp"
 #include "storage/tables/votes.hpp"
 
 namespace monodon::storage {
@@ -14,6 +17,10 @@ struct ConsensusTables {
     OwnHeaderTable own_headers;
     CommitTable commits;
     MetadataTable metadata;
+    BatchReferenceTable references;
+    CheckpointTables checkpoints;
+    JournalTable journal;
+    AddressBookTable addresses;
 
     [[nodiscard]] static Result<ConsensusTables> open(lmdb::Environment& environment);
 

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kProgress = "progress";
 constexpr std::string_view kFresh = "fresh";
+constexpr std::string_view kSigning = "signing";
 constexpr std::size_t kChainBytesMax = 1024;
 
 }  // namespace
@@ -84,6 +85,32 @@ Result<void> MetadataTable::clear_fresh(lmdb::WriteTransaction& transaction) con
     auto erased = transaction.erase(table_, as_bytes(kFresh));
     if (!erased) return Unexpected{erased.error()};
     return {};
+}
+
+Result<dag::SigningBound> MetadataTable::signing(const lmdb::Transaction& transaction) const {
+    auto row = get_record(transaction, table_, as_bytes(kSigning));
+    if (!row) return Unexpected{row.error()};
+    if (!*row) return dag::SigningBound{};
+    CanonicalReader reader(**row);
+    dag::SigningBound bound;
+    bound.above = dag::Round{reader.u64()};
+    bound.ask = reader.u8() != 0;
+    if (!reader.finished()) return damaged_row("metadata", as_bytes(kSigning));
+    return bound;
+}
+
+Result<void> MetadataTable::put(lmdb::WriteTransaction& transaction, const dag::SigningBound& bound) const {
+    CanonicalWriter writer;
+    writer.u64(bound.above.value()).u8(bound.ask ? 1 : 0);
+    return put_record(transaction, table_, as_bytes(kSigning), writer.view());
+}
+
+Result<void> MetadataTable::mark_ask_first(lmdb::WriteTransaction& transaction) const {
+    if (auto cleared = clear_fresh(transaction); !cleared) return cleared;
+    auto bound = signing(transaction);
+    if (!bound) return Unexpected{bound.error()};
+    bound->ask = true;
+    return put(transaction, *bound);
 }
 
 }  // namespace monodon::storage

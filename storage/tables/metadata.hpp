@@ -4,12 +4,14 @@
 #include <string>
 
 #include "dag/model/committee.hpp"
+#include "dag/model/signing.hpp"
 #include "storage/lmdb/environment.hpp"
 
 namespace monodon::storage {
 
-/// The layout of all tables of `consensus/` and of the generations of batches.
-inline constexpr std::uint32_t kSchemaVersion = 1;
+/// The layout of all tables of `consensus/` and of the generations of batches. 2: batch_references,
+/// consensus_state, checkpoints, journal and address book.
+inline constexpr std::uint32_t kSchemaVersion = 2;
 
 /// What a store was made for; written once.
 struct Identity {
@@ -57,6 +59,13 @@ class MetadataTable {
     [[nodiscard]] Result<bool> fresh(const lmdb::Transaction& transaction) const;
     [[nodiscard]] Result<void> mark_fresh(lmdb::WriteTransaction& transaction) const;
     [[nodiscard]] Result<void> clear_fresh(lmdb::WriteTransaction& transaction) const;
+
+    /// In which rounds this member may sign; without the row in all.
+    [[nodiscard]] Result<dag::SigningBound> signing(const lmdb::Transaction& transaction) const;
+    [[nodiscard]] Result<void> put(lmdb::WriteTransaction& transaction, const dag::SigningBound& bound) const;
+    /// The mark of a backup, and of a store that stands in for a lost one: the others are asked first, at
+    /// every start until that has succeeded.
+    [[nodiscard]] Result<void> mark_ask_first(lmdb::WriteTransaction& transaction) const;
 
  private:
     lmdb::Table table_;

@@ -78,18 +78,24 @@ bool is_well_formed(const Instance& instance, const std::vector<CommitPtr>& comm
     return true;
 }
 
+/// Where the newest `kept` commits begin that RecoveredState asks for.
+std::size_t first_needed(const Instance& instance, const std::vector<CommitPtr>& commits, std::size_t kept) {
+    const std::uint64_t history = instance.dag.config.history_events(instance.committee.size());
+    std::size_t first = kept - std::min<std::size_t>(kept, history);
+    while (first > 0 && distance(commits[first - 1]->anchor.round, commits[kept - 1]->anchor.round) <=
+                            instance.dag.config.batch_life) {
+        --first;
+    }
+    return first;
+}
+
 /// What a process finds after a crash: what it had inserted, its floor, and of its commits the newest that
 /// RecoveredState asks for, without the last `lost`.
 Node restarted(const Instance& instance, const Node& before, const std::vector<VerifiedCertificate>& inserted,
                std::size_t lost) {
     Node node = instance.node(before.graph.floor());
     const std::size_t kept = before.commits.size() - std::min(before.commits.size(), lost);
-    const std::uint64_t history = instance.dag.config.history_events(instance.committee.size());
-    std::size_t first = kept - std::min<std::size_t>(kept, history);
-    while (first > 0 && distance(before.commits[first - 1]->anchor.round,
-                                 before.commits[kept - 1]->anchor.round) <= instance.dag.config.batch_life) {
-        --first;
-    }
+    const std::size_t first = first_needed(instance, before.commits, kept);
     for (const auto& certificate : instance.dag.certificates) {
         const bool known = std::find_if(inserted.begin(), inserted.end(), [&](const auto& other) {
                                return other->ref() == certificate->ref();
@@ -108,7 +114,8 @@ Node restarted(const Instance& instance, const Node& before, const std::vector<V
 
 }  // namespace
 
-TEST_CASE("any insertion order gives the sequence of the rules and the same consensus state") {
+TEST_CASE("any insertion order gives the sequence of the rules and the same consensus state",
+          "[P2][P6][P8]") {
     std::uint64_t commits = 0;
     for_each_instance(kDags, [&](Instance& instance) {
         Oracle oracle(instance.dag.config, instance.committee);
@@ -134,7 +141,7 @@ TEST_CASE("any insertion order gives the sequence of the rules and the same cons
     CHECK(commits > 3 * kDags);
 }
 
-TEST_CASE("after each insertion everything that is decidable has been ordered") {
+TEST_CASE("after each insertion everything that is decidable has been ordered", "[P2][P6]") {
     for_each_instance(kDags / 20, [](Instance& instance) {
         Oracle oracle(instance.dag.config, instance.committee);
         Node node = instance.node();
@@ -147,7 +154,7 @@ TEST_CASE("after each insertion everything that is decidable has been ordered") 
     });
 }
 
-TEST_CASE("a node that keeps only the window in its graph orders what the others order") {
+TEST_CASE("a node that keeps only the window in its graph orders what the others order", "[P5]") {
     for_each_instance(kDags / 4, [](Instance& instance) {
         Node keeps_all = instance.node();
         Node keeps_little = instance.node();
@@ -166,7 +173,7 @@ TEST_CASE("a node that keeps only the window in its graph orders what the others
     });
 }
 
-TEST_CASE("a restart at any point, also one that lost commits, continues the unbroken sequence") {
+TEST_CASE("a restart at any point, also one that lost commits, continues the unbroken sequence", "[P3]") {
     for_each_instance(kDags / 4, [](Instance& instance) {
         Node unbroken = instance.node();
         std::optional<Node> broken = instance.node();
@@ -191,8 +198,43 @@ TEST_CASE("a restart at any point, also one that lost commits, continues the unb
     });
 }
 
+TEST_CASE("a node that begins at any commit with nothing older than its history orders what the others order",
+          "[P4]") {
+    for_each_instance(kDags / 20, [](Instance& instance) {
+        Node whole = instance.node();
+        for (const auto& certificate : instance.dag.certificates) whole.insert(certificate);
+        for (std::size_t kept = 1; kept <= whole.commits.size(); ++kept) {
+            const Round anchor = whole.commits[kept - 1]->anchor.round;
+            Node joiner = instance.node(below(anchor, instance.dag.config.window + 1));
+            // Half of what came later is there when it begins, half comes then.
+            const Round known = above(anchor, instance.random.below(8));
+            const auto insert = [&](auto wanted) {
+                for (const auto& certificate : instance.dag.certificates) {
+                    const Round round = certificate->header.round;
+                    if (round > joiner.graph.floor() && wanted(round)) {
+                        REQUIRE(joiner.graph.insert(certificate) == Insertion::inserted);
+                    }
+                }
+            };
+            insert([&](Round round) { return round <= known; });
+            const std::size_t first = first_needed(instance, whole.commits, kept);
+            const auto begin = whole.commits.begin();
+            joiner.commits.assign(begin, begin + static_cast<std::ptrdiff_t>(kept));
+            joiner.orderer.restore(
+                {begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(kept)},
+                joiner.graph);
+            joiner.evaluate();
+            insert([&](Round round) { return round > known; });
+            joiner.evaluate();
+            REQUIRE(digests(joiner.commits) == digests(whole.commits));
+            REQUIRE(instance.state_of(joiner) == instance.state_of(whole));
+        }
+    });
+}
+
 TEST_CASE(
-    "after a long outage of scheduled members the next supported anchor resolves all, alike at all nodes") {
+    "after a long outage of scheduled members the next supported anchor resolves all, alike at all nodes",
+    "[P10]") {
     // Members 0 and 1 of 7 hold the reputation, then fall silent for 40 rounds and come back.
     Random random(7);
     OrderingConfig config;

@@ -91,6 +91,29 @@ void TestCommittee::crash(std::size_t member) {
     }
 }
 
+std::shared_ptr<const void> TestCommittee::copy_disk(std::size_t member) const {
+    return std::make_shared<const Disk>(*nodes_.at(member).disk);
+}
+
+void TestCommittee::put_disk(std::size_t member, const std::shared_ptr<const void>& copy, bool ask) {
+    Node& node = nodes_.at(member);
+    REQUIRE(node.engine == nullptr);
+    *node.disk = copy ? *std::static_pointer_cast<const Disk>(copy) : Disk{};
+    node.disk->signing.ask = ask;
+    // What it executed is forgotten with it.
+    std::erase_if(node.executed,
+                  [&](const CommitPtr& commit) { return commit->index > node.disk->executed; });
+    node.executed_batches.clear();
+    for (const CommitPtr& commit : node.executed) {
+        for (const PayloadEntry& entry : commit->payload) ++node.executed_batches[entry.batch];
+    }
+}
+
+void TestCommittee::free_disk(std::size_t member) {
+    full_disks_.erase(member);
+    for (const Action& written : std::exchange(held_writes_[member], {})) written();
+}
+
 RecoveredState TestCommittee::recover(const Node& node) const {
     RecoveredState state;
     for (const auto& [index, commit] : node.disk->commit_rows) state.commits.push_back(commit);
@@ -99,6 +122,7 @@ RecoveredState TestCommittee::recover(const Node& node) const {
     }
     for (const auto& [author, vote] : node.disk->votes) state.votes.push_back(vote);
     state.own_header = node.disk->own_header;
+    state.signing = node.disk->signing;
     state.graph_floor = node.disk->floor;
     state.executed = node.disk->executed;
     return state;
@@ -149,10 +173,17 @@ Event TestCommittee::event_of(const Message& message) const {
 void TestCommittee::perform(std::size_t member, const Effect& effect) {
     Node& node = nodes_.at(member);
     if (const auto* persist = std::get_if<Persist>(&effect)) {
-        at(now_ + options_.disk_delay, [this, member, life = node.life, persist = *persist] {
+        const Action written = [this, member, life = node.life, persist = *persist] {
             if (nodes_.at(member).life != life) return;
             for (const Record& record : persist.records) write(member, record);
             if (persist.notify) step(member, WriteDone{persist.id});
+        };
+        at(now_ + options_.disk_delay, [this, member, written] {
+            if (full_disks_.contains(member)) {
+                held_writes_[member].push_back(written);
+            } else {
+                written();
+            }
         });
     } else if (const auto* send = std::get_if<Send>(&effect)) {
         if (const auto* vote = std::get_if<VerifiedVote>(&send->message)) {
@@ -188,6 +219,8 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
         give(member, Executed{delivered->commit->index});
     } else if (const auto* halt = std::get_if<Halt>(&effect)) {
         halts_.push_back(halt->reason);
+    } else if (const auto* changed = std::get_if<SigningChanged>(&effect)) {
+        signing_.emplace_back(member, *changed);
     } else if (const auto* requeue = std::get_if<Requeue>(&effect)) {
         requeued_.push_back(requeue->batch);
     }
@@ -210,6 +243,8 @@ void TestCommittee::write(std::size_t member, const Record& record) {
         CHECK(row->index.value() == disk.commit_rows.size() + 1);
         for (const HeaderRef& ref : row->certificates) CHECK(disk.by_digest.contains(ref.digest));
         disk.commit_rows.emplace(row->index, row);
+    } else if (const auto* signing = std::get_if<SigningRecord>(&record)) {
+        disk.signing = signing->bound;
     } else {
         disk.floor = std::get<GraphFloorRecord>(record).floor;
     }
@@ -241,12 +276,21 @@ void TestCommittee::answer(std::size_t member, std::size_t server, const SendReq
         }
         return reply(std::move(found), delay);
     }
+    if (std::holds_alternative<GetHighestRound>(request.body)) {
+        HighestRoundReply found;
+        if (!disk.certificates.empty()) found.highest = disk.certificates.rbegin()->second;
+        for (const auto& [slot, certificate] : disk.certificates) {
+            if (slot.author.value() != member) continue;
+            found.ours = Verification::trusted(Header(certificate->header));
+        }
+        return reply(std::move(found), delay);
+    }
     bool any = false;
-    for (const Digest& digest : std::get<GetBatches>(request.body).batches) {
-        const auto at = disk.batches.find(digest);
+    for (const WantedBatch& batch : std::get<GetBatches>(request.body).batches) {
+        const auto at = disk.batches.find(batch.digest);
         if (at == disk.batches.end()) continue;
         any = true;
-        nodes_.at(member).disk->batches.emplace(digest, at->second);
+        nodes_.at(member).disk->batches.emplace(batch.digest, at->second);
         give(member, BatchStored{at->second}, delay);
     }
     if (!any) return reply(RequestFailed{RequestFailure::not_found}, delay);

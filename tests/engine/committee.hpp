@@ -51,6 +51,18 @@ class TestCommittee {
     /// What was not durable is lost; messages on the way are lost.
     void crash(std::size_t member);
     void start(std::size_t member);
+    /// What is on the disk now, to be put back later.
+    [[nodiscard]] std::shared_ptr<const void> copy_disk(std::size_t member) const;
+    /// Of a member that is down: an empty disk for null, else a copy that was made before. With `ask` it is
+    /// marked as what may not be all.
+    void put_disk(std::size_t member, const std::shared_ptr<const void>& copy, bool ask);
+    /// Nothing becomes durable any more, until it does again and at once.
+    void fill_disk(std::size_t member) { full_disks_.insert(member); }
+    void free_disk(std::size_t member);
+    /// Why members stopped and began to sign again.
+    [[nodiscard]] const std::vector<std::pair<std::size_t, SigningChanged>>& signing() const {
+        return signing_;
+    }
     [[nodiscard]] bool running(std::size_t member) const { return nodes_.at(member).engine != nullptr; }
     /// Messages from `from` that this returns true for are lost.
     std::function<bool(std::size_t from, std::size_t to, const Effect& effect)> drop;
@@ -82,6 +94,7 @@ class TestCommittee {
         std::map<Digest, VerifiedCertificate> by_digest;
         std::map<ValidatorIndex, Vote> votes;
         std::optional<VerifiedHeader> own_header;
+        SigningBound signing;
         std::map<CommitIndex, CommitPtr> commit_rows;
         std::map<Digest, PayloadEntry> batches;
         Round floor;
@@ -120,6 +133,9 @@ class TestCommittee {
     Time now_{};
     std::vector<std::string> halts_;
     std::vector<Digest> requeued_;
+    std::vector<std::pair<std::size_t, SigningChanged>> signing_;
+    std::set<std::size_t> full_disks_;
+    std::map<std::size_t, std::vector<Action>> held_writes_;
     /// Every header and vote that ever left a member.
     std::map<Slot, Digest> headers_seen_;
     std::map<std::pair<ValidatorIndex, Slot>, Digest> votes_seen_;

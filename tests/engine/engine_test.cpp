@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "tests/engine/committee.hpp"
+#include "tests/engine/fixtures.hpp"
 
 using namespace monodon;
 using namespace monodon::dag;
@@ -162,6 +162,22 @@ TEST_CASE("a batch of a dead member that all others hold is adopted") {
     committee.check_safety();
 }
 
+TEST_CASE("a batch is executed also when commits are further apart than a history reaches") {
+    // Member 3 is down and leads every round but one.
+    LeaderTable leaders;
+    leaders.otherwise = ValidatorIndex{3};
+    leaders.leaders[Round{95}] = ValidatorIndex{0};
+    EngineConfig engine;
+    engine.ordering.leaders = leaders;
+    engine.ordering.window = 10;
+    TestCommittee committee({.engine = engine});
+    committee.crash(3);
+    const auto entry = committee.submit(1, "early");
+    CHECK(committee.run_until([&] { return everywhere(committee, entry); }, 300s));
+    CHECK(committee.status(0).last_commit.index == CommitIndex{1});
+    committee.check_safety();
+}
+
 TEST_CASE("unequal stakes: the quorum is of stake, not of heads") {
     TestCommittee committee({.stakes = {10, 3, 3, 3, 3}});
     committee.crash(4);
@@ -196,4 +212,24 @@ TEST_CASE("random crashes and restarts under loss never contradict a vote and lo
         CHECK(committee.run_until([&] { return all_everywhere(committee, entries); }, 30s));
         committee.check_safety();
     }
+}
+
+TEST_CASE("two certificates for one slot stop the engine for good instead of one of them", "[P7]") {
+    const Committee committee = committee_of(4);
+    TestCommittee members({});
+    members.crash(2);
+    members.give(0, CertificateReceived{make_certificate(committee, 1, 2, {}, 1)});
+    members.run_for(1ms);
+    REQUIRE(members.halts().empty());
+    members.give(0, CertificateReceived{make_certificate(committee, 1, 2, {}, 1)});
+    members.run_for(1ms);
+    REQUIRE(members.halts().empty());
+    members.give(0, CertificateReceived{make_certificate(committee, 1, 2, {}, 2)});
+    members.run_for(1ms);
+    REQUIRE(members.halts().size() == 1);
+    CHECK(members.halts().front().find("two certificates for round 1 of validator 2") == 0);
+    const auto before = members.status(0).last_commit;
+    members.run_for(1s);
+    CHECK(members.status(0).last_commit == before);
+    CHECK(members.status(0).halted.has_value());
 }

@@ -52,7 +52,7 @@ TEST_CASE("the fetcher asks the first holder, then the others, then pauses and b
     Fetcher fetcher(member(0), 1s);
     RequestIds ids;
     for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
-    fetcher.want(Fetcher::Kind::certificate, digest(1), Round{5}, members({0, 1, 2}), member(2));
+    fetcher.want_certificate(digest(1), Round{5}, members({0, 1, 2}), member(2));
     auto sent = poll(fetcher, ids, at(0s));
     REQUIRE(sent.size() == 1);
     CHECK(sent[0].to == member(2));
@@ -77,22 +77,23 @@ TEST_CASE("requests for one member are gathered, and a silent member holds its o
     fetcher.set_connected(member(1), true, at(0s));
     fetcher.set_connected(member(2), true, at(0s));
     for (std::uint8_t name = 1; name <= 100; ++name) {
-        fetcher.want(Fetcher::Kind::batch, digest(name), Round{5}, members({1}), member(1));
+        fetcher.want_batch({digest(name), Round{name}}, Round{5}, members({1}), member(1));
     }
     const auto sent = poll(fetcher, ids, at(0s));
     CHECK(sent.size() == 4);
     for (const SendRequest& request : sent) CHECK(std::get<GetBatches>(request.body).batches.size() == 16);
-    fetcher.want(Fetcher::Kind::batch, digest(200), Round{5}, members({2}), member(2));
+    fetcher.want_batch({digest(200), Round{7}}, Round{5}, members({2}), member(2));
     const auto other = poll(fetcher, ids, at(0s));
     REQUIRE(other.size() == 1);
     CHECK(other[0].to == member(2));
+    CHECK(std::get<GetBatches>(other[0].body).batches == std::vector{WantedBatch{digest(200), Round{7}}});
 }
 
 TEST_CASE("what a header needed is dropped with it, what execution needs stays") {
     Fetcher fetcher(member(0), 1s);
-    fetcher.want(Fetcher::Kind::batch, digest(1), Round{5}, members({1}), member(1));
-    fetcher.want_for_execution(digest(2), Round{5}, members({1}), member(1));
-    fetcher.want(Fetcher::Kind::certificate, digest(3), Round{9}, members({1}), member(1));
+    fetcher.want_batch({digest(1), Round{5}}, Round{5}, members({1}), member(1));
+    fetcher.want_for_execution({digest(2), Round{5}}, Round{5}, members({1}), member(1));
+    fetcher.want_certificate(digest(3), Round{9}, members({1}), member(1));
     fetcher.drop(digest(1));
     fetcher.drop(digest(2));
     CHECK_FALSE(fetcher.wants(digest(1)));

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # From the system only: the compiler's own, and libraries that Meson cannot build.
-WITHOUT_WRAP = {"threads", "boost", "openssl", "libsodium"}
+WITHOUT_WRAP = {"dl", "threads", "boost", "openssl", "libsodium"}
 
 
 def asked_for(texts):

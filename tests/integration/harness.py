@@ -109,16 +109,17 @@ class Committee:
     def down(self, *names):
         return json.loads(monodon("testnet", "down", *names, "--dir", self.dir, "-o", "json"))
 
-    def start(self, name, *words):
-        """Runs a node as a child of this test, at the addresses it always has."""
+    def start(self, name, *words, log=None):
+        """Runs a node as a child of this test, at the addresses it always has. `log` is a file; else that of
+        the home."""
         member = next(node for node in self.description()["nodes"] if node["name"] == name)
-        log = open(self.home(name) / "node.log", "ab")
+        output = open(log or self.home(name) / "node.log", "ab")
         process = subprocess.Popen(
             [MONODON, "run", "--home", self.home(name), "--set", f"net.listen={member['peer']}",
              "--set", f"api.listen={member['api']}", *map(str, words)],
-            stdout=log, stderr=log, start_new_session=True,
+            stdout=output, stderr=output, start_new_session=True,
         )
-        log.close()
+        output.close()
         self.started.append(process)
         return process
 

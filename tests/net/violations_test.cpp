@@ -153,13 +153,13 @@ TEST_CASE("a reply that is larger than asked for, or answers another request, is
     Fixture f;
     auto raw = f.greeted();
     Answer answer;
-    f.node().network().request(f.raw_id(), MessageClass::interactive, Method::get_highest_round, text_of("?"),
+    f.node().network().request(f.raw_id(), MessageClass::interactive, Method::push_commit, text_of("?"),
                                kSoon, answer.callback());
     const auto asked = raw->receive_message();
     REQUIRE(asked);
     REQUIRE(asked->header.type == FrameType::request);
     SECTION("too large") {
-        raw->send(header_of(FrameType::response, MessageClass::interactive, Method::get_highest_round,
+        raw->send(header_of(FrameType::response, MessageClass::interactive, Method::push_commit,
                             asked->header.request_id),
                   Bytes(5000));
         CHECK(refused(f, *raw, "reply refused: message too large"));
@@ -171,9 +171,9 @@ TEST_CASE("a reply that is larger than asked for, or answers another request, is
         CHECK(refused(f, *raw, "reply to another request"));
     }
     SECTION("of another class") {
-        raw->send(header_of(FrameType::response, MessageClass::bulk, Method::get_highest_round,
-                            asked->header.request_id),
-                  Bytes(10));
+        raw->send(
+            header_of(FrameType::response, MessageClass::bulk, Method::push_commit, asked->header.request_id),
+            Bytes(10));
         CHECK(refused(f, *raw, "reply to another request"));
     }
     CHECK(answer.get().error().code == RpcError::disconnected);

@@ -42,6 +42,10 @@ TEST_CASE("the admin socket shows peers, store, queues, state and configuration"
     const json::object store = Asked(routes, "GET", "/v1/store").object();
     CHECK(store.at("environments").at(0).at("name") == "consensus");
     CHECK(store.at("environments").at(0).as_object().contains("written"));
+    CHECK(store.at("environments").at(0).at("map_use_percent") == 25.0);
+    CHECK(store.at("environments").at(0).at("oldest_reader_s") == 0.25);
+    CHECK(store.at("environments").at(0).as_object().contains("group_size_mean"));
+    CHECK(store.at("transactions_wait") == "");
     CHECK_FALSE(store.at("environments").at(1).as_object().contains("written"));
     CHECK(json::parse(Asked(routes, "GET", "/v1/queues").body()).at(0) ==
           json::parse("{\"name\":\"engine\",\"items\":3,\"bytes\":300,\"bytes_max\":1000}"));

@@ -133,6 +133,13 @@ TEST_CASE("a node that is full says when to come back") {
     CHECK(busy.status() == 429);
     CHECK(busy.header("Retry-After") == "2");
     CHECK(busy.error_code() == "busy");
+    const Asked no_room(public_routes(node.view()), "POST", "/v1/tx", "hello");
+    StageReport report = of_kind(StageReport::Kind::busy);
+    report.reason = "the disk is full";
+    node.submissions.back().report(report);
+    CHECK(no_room.status() == 429);
+    CHECK(no_room.error_code() == "no_room");
+    CHECK(no_room.body().find("the disk is full") != std::string::npos);
     const Asked refused_alone(public_routes(node.view()), "POST", "/v1/tx", "hello");
     node.submissions.back().report(refused(Refusal::busy, true));
     CHECK(refused_alone.status() == 429);

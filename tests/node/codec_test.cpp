@@ -53,6 +53,19 @@ TEST_CASE("lists of digests hold 1 to 1,000") {
     CHECK_FALSE(decode_digests(PackWriter().array(1).array(1).bin(as_bytes("short")).take()));
 }
 
+TEST_CASE("requests for batches name 1 to 1,000 with the rounds in which they were sealed") {
+    const std::vector<dag::WantedBatch> wanted = {{digest(1), dag::Round{7}}, {digest(2), dag::Round{0}}};
+    const SharedBytes encoded = encode_wanted(wanted);
+    CHECK(decode_wanted(*encoded) == wanted);
+    refuses_other_lengths(*encoded, [](const Bytes& bytes) { return decode_wanted(bytes); });
+    CHECK_FALSE(decode_wanted(PackWriter().array(1).array(0).take()));
+    PackWriter many;
+    many.array(1).array(kDigestsMax + 1);
+    for (std::uint32_t at = 0; at <= kDigestsMax; ++at) many.array(2).digest(digest(1)).u64(1);
+    CHECK_FALSE(decode_wanted(many.view()));
+    CHECK_FALSE(decode_wanted(PackWriter().array(1).array(1).digest(digest(1)).take()));
+}
+
 TEST_CASE("ranges ascend and begin above genesis") {
     CHECK(decode_range(*encode_range(dag::Round{3}, dag::Round{9})) ==
           std::pair{dag::Round{3}, dag::Round{9}});

@@ -57,6 +57,7 @@ struct Fixture {
     std::uint64_t executed = 0;
     std::vector<Digest> results;
     std::vector<std::uint64_t> roots;
+    std::vector<Digest> lost;
     std::string fatal;
     ExecutorConfig config;
     std::unique_ptr<Executor> executor;
@@ -64,7 +65,10 @@ struct Fixture {
     void start() {
         ExecutorPorts ports;
         ports.load = [this](const dag::PayloadEntry& entry) -> Expected<SharedBytes, std::string> {
-            return chain.bytes(entry);
+            return heard.read([&] { return chain.bytes(entry); });
+        };
+        ports.lost = [this](const dag::PayloadEntry& entry) {
+            heard.change([&] { lost.push_back(entry.batch); });
         };
         ports.executed = [this](dag::CommitIndex index) { heard.change([&] { executed = index.value(); }); };
         ports.results = [this](std::vector<AppliedBatch> batches) {
@@ -159,11 +163,40 @@ TEST_CASE("outcomes are asked for our own batches only") {
     CHECK(fixture.results == std::vector<Digest>{ours.entry.batch});
 }
 
-TEST_CASE("a missing or a damaged batch ends execution with a reason") {
+TEST_CASE("a batch that cannot be read is fetched again, and execution goes on when it is back") {
+    Fixture fixture;
+    fixture.config.look_again = std::chrono::milliseconds(1);
+    const auto batch = seal(fixture.committee, member(1), {opaque("one"), opaque("two")});
+    const dag::CommitPtr commit = fixture.chain.commit({batch});
+    fixture.chain.lose(batch.entry.batch);
+    fixture.start();
+    fixture.executor->deliver(commit);
+    REQUIRE(fixture.heard.wait([&] { return fixture.lost.size() >= 2; }));
+    CHECK(fixture.lost.front() == batch.entry.batch);
+    CHECK(fixture.executor->status().trouble.find(batch.entry.batch.hex()) != std::string::npos);
+    CHECK(fixture.executed == 0);
+    fixture.heard.change([&] { fixture.chain.replace(batch.entry.batch, batch.bytes); });
+    REQUIRE(fixture.wait_executed(1));
+    CHECK(fixture.executor->status().trouble.empty());
+    CHECK(fixture.fatal.empty());
+}
+
+TEST_CASE("execution that waits for a batch can be stopped") {
+    Fixture fixture;
+    const auto batch = seal(fixture.committee, member(1), {opaque("one")});
+    const dag::CommitPtr commit = fixture.chain.commit({batch});
+    fixture.chain.lose(batch.entry.batch);
+    fixture.start();
+    fixture.executor->deliver(commit);
+    REQUIRE(fixture.heard.wait([&] { return !fixture.lost.empty(); }));
+    fixture.executor->stop();
+    CHECK(fixture.fatal.empty());
+}
+
+TEST_CASE("a batch that is not what its certificate names ends execution with a reason") {
     Fixture fixture;
     const auto batch = seal(fixture.committee, member(1), {opaque("one"), opaque("two")});
     const dag::CommitPtr commit = fixture.chain.commit({batch});
-    SECTION("missing") { fixture.chain.lose(batch.entry.batch); }
     SECTION("cut off") {
         fixture.chain.replace(batch.entry.batch, share(Bytes(batch.bytes->begin(), batch.bytes->end() - 1)));
     }
@@ -235,6 +268,7 @@ TEST_CASE("execution begins where the application stands and skips what it has")
         return chain.bytes(entry);
     };
     ports.executed = [&](dag::CommitIndex index) { heard.change([&] { executed = index.value(); }); };
+    ports.lost = [](const dag::PayloadEntry&) {};
     ports.results = [](std::vector<AppliedBatch>) {};
     ports.root = [](const StateRoot&) {};
     ports.fatal = [](std::string) {};

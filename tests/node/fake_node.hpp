@@ -59,8 +59,8 @@ struct FakeNode {
         };
         ports.store = [] {
             StoreSnapshot store;
-            store.environments = {{"consensus", 1 << 20, 4096, 8192, storage::WriterStats{}},
-                                  {"state", 1 << 20, 4096, 8192, std::nullopt}};
+            store.environments = {{"consensus", 1 << 20, 4096, 8192, 1 << 14, 0.25, storage::WriterStats{}},
+                                  {"state", 1 << 20, 4096, 8192, 0, 0, std::nullopt}};
             return store;
         };
         ports.queues = [] {

@@ -194,6 +194,7 @@ WorkerPorts Validator::worker_ports() {
     ports.payload_ready = [this](const dag::PayloadEntry& entry) { four_.propose(entry); };
     ports.batch_stored = [](const dag::PayloadEntry&) {};
     ports.round = [] { return dag::Round{1}; };
+    ports.refusal = [] { return nullptr; };
     ports.now = [] { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); };
     ports.post_crypto = [this](std::function<void()> work) {
         boost::asio::post(four_.pool(), std::move(work));
@@ -207,6 +208,7 @@ ExecutorPorts Validator::executor_ports() {
     ports.load = [this](const dag::PayloadEntry& entry) -> Expected<SharedBytes, std::string> {
         return load(entry);
     };
+    ports.lost = [](const dag::PayloadEntry& entry) { FAIL(entry.batch.hex()); };
     ports.executed = [this](dag::CommitIndex index) { heard_.change([&] { executed_ = index.value(); }); };
     ports.results = [this](std::vector<AppliedBatch> batches) { worker_->on_executed(std::move(batches)); };
     ports.root = [](const StateRoot&) {};

@@ -65,6 +65,7 @@ struct WorkerFixture {
     std::vector<dag::PayloadEntry> told_stored;
     std::vector<std::string> faults;
     std::size_t queued = 0;
+    std::shared_ptr<const std::string> refusal;
     dag::Round round{7};
     std::vector<StageReport> reports;
 
@@ -108,6 +109,7 @@ struct WorkerFixture {
         ports.payload_ready = [this](const dag::PayloadEntry& entry) { ready.push_back(entry); };
         ports.batch_stored = [this](const dag::PayloadEntry& entry) { told_stored.push_back(entry); };
         ports.round = [this] { return round; };
+        ports.refusal = [this] { return refusal; };
         ports.now = [] { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); };
         ports.post_crypto = [this](std::function<void()> work) {
             boost::asio::post(context, std::move(work));

@@ -192,6 +192,21 @@ TEST_CASE("beyond the limit on accepted bytes clients come back later, until exe
     CHECK(fixture.reports[3].accepted == 1);
 }
 
+TEST_CASE("while there is no room on the disk nothing is taken, and the reason is told") {
+    Fixture fixture;
+    fixture.start_connected();
+    fixture.refusal = std::make_shared<const std::string>("1 MiB are free");
+    fixture.submit({opaque("a")}, Stage::durable);
+    REQUIRE(fixture.reports.size() == 1);
+    CHECK(fixture.reports[0].kind == StageReport::Kind::busy);
+    CHECK(fixture.reports[0].reason.find("1 MiB are free") != std::string::npos);
+    CHECK(fixture.reports[0].retry_after >= std::chrono::seconds(1));
+    CHECK(fixture.writes.empty());
+    fixture.refusal = nullptr;
+    fixture.submit({opaque("a")});
+    CHECK(fixture.reports[1].accepted == 1);
+}
+
 TEST_CASE("tiny transactions are bounded by number") {
     Fixture fixture;
     fixture.config.duplicate_window = 2000;

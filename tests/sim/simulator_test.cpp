@@ -1,9 +1,5 @@
-#include <sstream>
-
 #include <catch2/catch.hpp>
 
-#include "tools/simulate/command.hpp"
-#include "tools/simulate/picture.hpp"
 #include "tools/simulate/swarm.hpp"
 
 namespace monodon::sim {
@@ -126,49 +122,6 @@ TEST_CASE("stand-in signatures are refused when anything about them is wrong", "
     dag::Vote other_voter = good;
     other_voter.voter = dag::ValidatorIndex{2};
     CHECK_FALSE(keys.check(std::make_shared<const dag::Vote>(other_voter)).has_value());
-}
-
-TEST_CASE("a picture of a trace shows anchors and crashes", "[simulator]") {
-    Options options = options_of(5, "crash,blackout");
-    options.trace = true;
-    std::istringstream trace(simulate(options).trace);
-    const std::string text = picture(trace, 0);
-    CHECK(text.find('[') != std::string::npos);
-    CHECK(text.find("crash ") != std::string::npos);
-    CHECK(text.find("start ") != std::string::npos);
-}
-
-TEST_CASE("the command refuses words that make no sense", "[simulator]") {
-    std::ostringstream out;
-    std::ostringstream err;
-    CommandWords words;
-    words.stakes = "1,2,x,4";
-    CHECK(run_command(words, out, err) == kSimulateUsage);
-    words = {};
-    words.seeds = "9..3";
-    CHECK(run_command(words, out, err) == kSimulateUsage);
-    words = {};
-    words.faults = "no-such-fault";
-    CHECK(run_command(words, out, err) == kSimulateUsage);
-    words = {};
-    words.validators = 3;
-    CHECK(run_command(words, out, err) == kSimulateUsage);
-    CHECK(out.str().empty());
-}
-
-TEST_CASE("the command prints a summary and one JSON object", "[simulator]") {
-    std::ostringstream out;
-    std::ostringstream err;
-    CommandWords words;
-    words.seeds = "1..2";
-    words.rounds = 10;
-    CHECK(run_command(words, out, err) == kSimulateDone);
-    CHECK(out.str().find("2 seeds") != std::string::npos);
-    words.json = true;
-    out.str("");
-    CHECK(run_command(words, out, err) == kSimulateDone);
-    CHECK(out.str().find(R"("violations":0)") != std::string::npos);
-    CHECK(err.str().empty());
 }
 
 }  // namespace monodon::sim

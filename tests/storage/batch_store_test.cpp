@@ -111,6 +111,21 @@ TEST_CASE("the batches of an author are listed by worker and sequence, in parts"
     CHECK(store->by_author(dag::Epoch{1}, ValidatorIndex{1}, Round{1}, std::nullopt, 4).empty());
 }
 
+TEST_CASE("a batch whose body does not verify is told of, one that is not there is not") {
+    const TemporaryDirectory directory;
+    const auto made = batch(ValidatorIndex{1}, 1, Round{1}, 10'000);
+    put_durably(*open_batches(batch_options(directory.path())), made, Standing::named);
+    damage_first_row(directory.path() / "g0", "batches", 5'000);
+    BatchOptions options = batch_options(directory.path());
+    std::vector<Digest> told;
+    options.damaged = [&](const Digest& digest, Round) { told.push_back(digest); };
+    const auto store = open_batches(options);
+    CHECK_FALSE(store->get(sha256(as_bytes("unknown"))));
+    CHECK(told.empty());
+    CHECK_FALSE(store->get(made.entry.batch));
+    CHECK(told == std::vector{made.entry.batch});
+}
+
 TEST_CASE("a damaged batch is not there, and can be stored again") {
     const TemporaryDirectory directory;
     const auto made = batch(ValidatorIndex{1}, 1, Round{5}, 10'000);

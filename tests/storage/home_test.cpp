@@ -75,6 +75,27 @@ TEST_CASE("a home is fresh until its store was made, and making it again does no
     CHECK_FALSE(Home::open(path)->fresh());
 }
 
+TEST_CASE("a home whose key was used before is marked, and may make a store only if it has none") {
+    const TemporaryDirectory directory;
+    const fs::path path = directory.path() / "home";
+    REQUIRE(Home::create(path));
+    auto home = Home::open(path);
+    REQUIRE(home);
+    REQUIRE(home->clear_fresh());
+    CHECK_FALSE(home->ask_first());
+    REQUIRE(home->mark_ask_first());
+    CHECK(home->ask_first());
+    CHECK(home->fresh());
+    REQUIRE(home->clear_fresh());
+    REQUIRE(home->clear_ask_first());
+    CHECK_FALSE(home->ask_first());
+
+    fs::create_directory(home->consensus());
+    REQUIRE(home->mark_ask_first());
+    CHECK(home->ask_first());
+    CHECK_FALSE(home->fresh());
+}
+
 TEST_CASE("local file systems are not taken for network ones") {
     CHECK(network_file_system(fs::temp_directory_path()).empty());
     CHECK(network_file_system("/no/such/path").empty());

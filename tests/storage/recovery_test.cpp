@@ -1,5 +1,7 @@
 #include "storage/recovery.hpp"
 
+#include <array>
+
 #include <catch2/catch.hpp>
 
 #include "tests/storage/support.hpp"
@@ -91,6 +93,57 @@ TEST_CASE("a life begins with what the one before left") {
     CHECK(found.gaps.empty());
 }
 
+TEST_CASE(
+    "a store that may not know all that was signed says so at every start until the others have answered") {
+    const Stored stored(5);
+    auto options = consensus_options(stored.directory.path());
+    options.ask_first = true;
+    (void)open_consensus(options);
+    for (int start = 0; start < 2; ++start) {
+        const auto recovered = stored.recovered();
+        REQUIRE(recovered);
+        CHECK(recovered->state.signing == dag::SigningBound{Round{0}, true});
+        CHECK(recovered->state.votes.size() == 4);
+    }
+    {
+        const auto store = open_consensus(consensus_options(stored.directory.path()));
+        store->write({dag::SigningRecord{{Round{9}, false}}}, {});
+    }
+    const auto recovered = stored.recovered();
+    REQUIRE(recovered);
+    CHECK(recovered->state.signing == dag::SigningBound{Round{9}, false});
+}
+
+TEST_CASE("a store that stands in for a lost one is not fresh") {
+    const TemporaryDirectory directory;
+    auto options = consensus_options(directory.path());
+    options.ask_first = true;
+    const auto recovered = recover(*open_consensus(options), four_members(), {});
+    REQUIRE(recovered);
+    CHECK_FALSE(recovered->fresh);
+    CHECK(recovered->state.signing.ask);
+}
+
+TEST_CASE("a damaged bound on what may be signed is fatal") {
+    const Stored stored(3);
+    {
+        const auto store = open_consensus(consensus_options(stored.directory.path()));
+        store->write({dag::SigningRecord{{Round{9}, false}}}, {});
+    }
+    auto environment = lmdb::Environment::open({.directory = stored.directory.path()});
+    REQUIRE(environment);
+    const auto tables = (*environment)->tables({"metadata"});
+    REQUIRE(tables);
+    auto transaction = (*environment)->write();
+    REQUIRE(transaction);
+    REQUIRE(transaction->put(tables->front(), as_bytes("signing"), as_bytes("not what was written")));
+    REQUIRE(std::move(*transaction).commit());
+    environment->reset();
+    const auto recovered = stored.recovered();
+    REQUIRE_FALSE(recovered);
+    CHECK_THAT(recovered.error().text, Catch::Contains("must not sign again"));
+}
+
 TEST_CASE("the commits are those within LIFE of the newest anchor, and enough for the reputation") {
     const Stored stored(50);
     const auto first = [&](std::uint64_t life, std::uint64_t events) {
@@ -121,7 +174,7 @@ TEST_CASE("a damaged or missing commit, or its metadata, is fatal and says what 
         const auto recovered = stored.recovered();
         REQUIRE_FALSE(recovered);
         CHECK(recovered.error().error == StoreError::damaged);
-        CHECK_THAT(recovered.error().text, Catch::Contains("join again with a new home"));
+        CHECK_THAT(recovered.error().text, Catch::Contains("--rejoin"));
     };
     for (const std::size_t byte : {0U, 30U, 100U}) {
         const Stored stored(3);
@@ -208,25 +261,28 @@ TEST_CASE("a whole store is checked row by row, and each kind of damage is found
         const Stored stored(5);
         stored.damage(table, 3);
         const auto found = check(stored);
-        return std::pair(found.faults.size(), found.gaps.size());
+        return std::array{found.faults.size(), found.gaps.size(), found.indices.size()};
     };
-    CHECK(damaged("certificates").first == 0);
-    CHECK(damaged("certificates").second > 0);
-    CHECK(damaged("certificate_digests").first > 0);
-    CHECK(damaged("certificates_by_author").first > 0);
-    CHECK(damaged("votes").first == 1);
-    CHECK(damaged("own_headers").first == 1);
-    CHECK(damaged("commits").first > 0);
-    CHECK(damaged("committed").first == 1);
+    CHECK(damaged("certificates")[0] == 0);
+    CHECK(damaged("certificates")[1] > 0);
+    CHECK(damaged("certificate_digests")[2] > 0);
+    CHECK(damaged("certificates_by_author")[2] > 0);
+    CHECK(damaged("committed")[2] == 1);
+    for (const char* index : {"certificate_digests", "certificates_by_author", "committed"})
+        CHECK(damaged(index)[0] == 0);
+    CHECK(damaged("votes")[0] == 1);
+    CHECK(damaged("own_headers")[0] == 1);
+    CHECK(damaged("commits")[0] > 0);
 
     const auto erased = [&](const char* table) {
         const Stored stored(5);
         stored.erase_first(table);
-        return check(stored).faults.size();
+        const auto found = check(stored);
+        return std::pair(found.faults.size(), found.indices.size());
     };
-    CHECK(erased("certificates") > 0);
-    CHECK(erased("certificate_digests") == 1);
-    CHECK(erased("certificates_by_author") == 1);
-    CHECK(erased("commits") == 1);
-    CHECK(erased("committed") == 1);
+    CHECK(erased("certificates").first > 0);
+    CHECK(erased("certificate_digests") == std::pair<std::size_t, std::size_t>(0, 1));
+    CHECK(erased("certificates_by_author") == std::pair<std::size_t, std::size_t>(0, 1));
+    CHECK(erased("commits").first == 1);
+    CHECK(erased("committed") == std::pair<std::size_t, std::size_t>(0, 1));
 }

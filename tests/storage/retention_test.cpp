@@ -135,10 +135,13 @@ TEST_CASE("pruning keeps up with writing, and the file stops growing") {
         stores.grow(150);
         const CommitIndex executed{stores.maker.round().value()};
         apply_retention(*stores.reader, *stores.consensus, *stores.batches, options, executed);
+        REQUIRE(eventually([&] { return !stores.consensus->pruning(); }));
         if (part == 5) settled = stores.consensus->environment().stats().used_bytes;
     }
     const std::uint64_t end = stores.consensus->environment().stats().used_bytes;
-    CHECK(end < settled + settled / 5);
+    // 2,100 rounds were written since: kept, they would have more than tripled it. How much slack there is
+    // depends on how the writer grouped them.
+    CHECK(end < settled + settled / 2);
     CHECK(stores.pruned_to(Round{3000 - 100 - 21}));
     // 3,000 rounds were written; 121 with their commits stay.
     CHECK(stores.reader->progress().certificates == 121 * 4);

@@ -222,3 +222,28 @@ TEST_CASE("what is damaged is not there, and a page goes on behind it") {
     CHECK(reader.certificate(bad->header.digest));
     CHECK(reader.progress().certificates == 12);
 }
+
+TEST_CASE("a certificate that does not verify is told of by its slot, however it is asked for") {
+    const TemporaryDirectory directory;
+    DagMaker maker;
+    const auto round = maker.add_round();
+    open_consensus(consensus_options(directory.path() / "consensus"))->write(round.records(), {});
+    damage_first_row(directory.path() / "consensus", "certificates", 40);
+    const auto consensus = open_consensus(consensus_options(directory.path() / "consensus"));
+    const auto batches = open_batches(batch_options(directory.path() / "batches"));
+    StoreReader reader(*consensus, *batches, four_members());
+    std::vector<Slot> told;
+    reader.set_damaged([&](Slot slot) { told.push_back(slot); });
+    const auto ref = round.certificates[0]->ref();
+    CHECK_FALSE(reader.certificate(ref.digest));
+    CHECK_FALSE(reader.certificate(ref.slot()));
+    CHECK(reader.certificates({Round{1}, ValidatorIndex{0}}, Round{1}).items.size() == 3);
+    CHECK(reader.certificates_by(ValidatorIndex{0}, Round{1}, Round{1}).items.empty());
+    CHECK(told == std::vector<Slot>(4, ref.slot()));
+    // Written again it is there.
+    consensus->write({dag::CertificateRecord{round.certificates[0]}}, {});
+    flush(*consensus);
+    CHECK(reader.certificate(ref.digest));
+    CHECK(reader.progress().certificates == 4);
+    CHECK(told.size() == 4);
+}

@@ -10,6 +10,7 @@
 
 #include "tools/simulate/picture.hpp"
 #include "tools/simulate/report.hpp"
+#include "tools/simulate/timing.hpp"
 
 namespace monodon::sim {
 
@@ -77,7 +78,15 @@ Expected<Swarm, Usage> read(const CommandWords& words) {
     swarm.options.seed = swarm.first;
     swarm.options.stakes = std::move(*stakes);
     swarm.options.faults = *faults;
+    if (words.leaders == "reputation") {
+        swarm.options.leaders = dag::ReputationRule{};
+    } else if (words.leaders == "round-robin") {
+        swarm.options.leaders = dag::RoundRobin{};
+    } else if (!words.leaders.empty()) {
+        return Unexpected{Usage{"--leaders is reputation or round-robin"}};
+    }
     swarm.options.rounds = std::max<std::uint64_t>(words.rounds, 1);
+    swarm.options.faulty = words.faulty;
     swarm.options.real_crypto = words.real_crypto;
     swarm.jobs = std::max(words.jobs, 1U);
     if (!words.trace.empty() && swarm.first != swarm.last) {
@@ -126,6 +135,10 @@ void explain(const Result& failed, const CommandWords& words, const Swarm& swarm
 
 int run_command(const CommandWords& words, std::ostream& out, std::ostream& err) {
     if (!words.draw.empty()) return draw(words, out, err);
+    if (words.timing) {
+        out << timing_tables();
+        return kSimulateDone;
+    }
     auto swarm = read(words);
     if (!swarm) {
         err << swarm.error().why << "\n";

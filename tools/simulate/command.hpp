@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "tools/simulate/swarm.hpp"
@@ -18,6 +19,10 @@ struct CommandWords {
     std::uint64_t rounds = 100;
     /// Names, `all`, `none`, `benign`, `byzantine`, or a file that holds such words; empty: drawn per seed.
     std::string faults;
+    /// `reputation` or `round-robin`, under Shoal; empty: drawn per seed.
+    std::string leaders;
+    /// Nothing: f.
+    std::optional<std::uint64_t> faulty;
     bool real_crypto = false;
     /// File for the JSON lines of one seed.
     std::string trace;
@@ -29,6 +34,8 @@ struct CommandWords {
     /// Instead of a run: draws the DAG of this trace file as text, as node `node` saw it.
     std::string draw;
     std::uint64_t node = 0;
+    /// Instead of a run: prints timing_tables().
+    bool timing = false;
 };
 
 inline constexpr int kSimulateDone = 0;

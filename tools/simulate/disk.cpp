@@ -50,6 +50,16 @@ void Disk::crash(Random& random, bool none) {
     queued_batches_.clear();
 }
 
+Disk Disk::backup() const {
+    Disk copy = *this;
+    copy.syncing_.clear();
+    copy.queued_.clear();
+    copy.syncing_batches_.clear();
+    copy.queued_batches_.clear();
+    copy.signing_.ask = true;
+    return copy;
+}
+
 void Disk::write(const dag::Record& record) {
     if (const auto* certificate = std::get_if<dag::CertificateRecord>(&record)) {
         certificates_.emplace(certificate->certificate->ref().slot(), certificate->certificate);
@@ -62,6 +72,8 @@ void Disk::write(const dag::Record& record) {
         MONODON_CHECK(commit->commit->index.value() == commits_.size() + 1);
         commits_.push_back(commit->commit);
         for (const dag::PayloadEntry& entry : commit->commit->payload) executed_.insert(entry.batch);
+    } else if (const auto* signing = std::get_if<dag::SigningRecord>(&record)) {
+        signing_ = signing->bound;
     } else {
         floor_ = std::get<dag::GraphFloorRecord>(record).floor;
     }
@@ -83,6 +95,7 @@ dag::RecoveredState Disk::recover(std::uint64_t history_events, std::uint64_t li
     }
     for (const auto& [author, vote] : votes_) state.votes.push_back(vote);
     state.own_header = own_header_;
+    state.signing = signing_;
     state.graph_floor = floor_;
     state.executed = applied_;
     return state;

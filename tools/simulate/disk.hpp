@@ -45,6 +45,9 @@ class Disk final : public dag::DagReader {
     /// the batches any; nothing else does. With `none`, nothing.
     void crash(Random& random, bool none);
 
+    /// A backup: what is durable now, with the mark that its owner may have signed more since.
+    [[nodiscard]] Disk backup() const;
+
     /// The same choice of rows as storage/recovery makes.
     [[nodiscard]] dag::RecoveredState recover(std::uint64_t history_events, std::uint64_t life) const;
 
@@ -57,6 +60,7 @@ class Disk final : public dag::DagReader {
     }
     [[nodiscard]] const std::map<dag::ValidatorIndex, dag::Vote>& votes() const { return votes_; }
     [[nodiscard]] const std::optional<dag::VerifiedHeader>& own_header() const { return own_header_; }
+    [[nodiscard]] const dag::SigningBound& signing() const { return signing_; }
     [[nodiscard]] dag::CommitIndex last_commit() const {
         return dag::CommitIndex{static_cast<std::uint64_t>(commits_.size())};
     }
@@ -74,6 +78,7 @@ class Disk final : public dag::DagReader {
     std::map<Digest, dag::VerifiedCertificate> by_digest_;
     std::map<dag::ValidatorIndex, dag::Vote> votes_;
     std::optional<dag::VerifiedHeader> own_header_;
+    dag::SigningBound signing_;
     std::vector<dag::CommitPtr> commits_;
     std::map<Digest, Batch> batches_;
     /// Batches that a durable commit executes.

@@ -25,6 +25,7 @@ enum class Fault : std::uint8_t {
     crash,
     blackout,
     dead,
+    mute,
     clock,
     // disks
     slow_disk,
@@ -43,7 +44,7 @@ enum class Fault : std::uint8_t {
     false_claim,
     twin,
 };
-inline constexpr std::size_t kFaults = 28;
+inline constexpr std::size_t kFaults = 29;
 inline constexpr Fault kFirstByzantine = Fault::equivocate;
 
 [[nodiscard]] std::string_view name(Fault fault);

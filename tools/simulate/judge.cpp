@@ -137,8 +137,13 @@ bool Judge::is_closed(const dag::Commit& commit, const dag::HeaderRef& ref) {
                        });
 }
 
-void Judge::delivered(NodeId node, dag::CommitIndex after, const dag::Commit& commit) {
+void Judge::delivered(NodeId node, dag::CommitIndex after, dag::CommitIndex durable,
+                      const dag::Commit& commit) {
     if (!honest_(node)) return;
+    if (commit.index > durable) {
+        report("4 durable before executed",
+               fmt::format("node {} was given commit {} before it was durable", node, commit.index.value()));
+    }
     if (commit.index != next(after)) {
         report("9 no gap and no duplicate", fmt::format("node {} was given commit {} after {}", node,
                                                         commit.index.value(), after.value()));
@@ -154,6 +159,12 @@ void Judge::applied(NodeId node, dag::CommitIndex index, std::uint64_t state) {
     if (!honest_(node)) return;
     if (states_.try_emplace(index, state).first->second == state) return;
     report("1 agreement", fmt::format("node {} is in another state after commit {}", node, index.value()));
+}
+
+void Judge::session_broken(dag::ValidatorIndex by, NodeId at, const std::string& how) {
+    if (!honest_(by.value())) return;
+    report("8 bounds",
+           fmt::format("what node {} asks of node {} breaks the session: {}", by.value(), at, how));
 }
 
 void Judge::status(NodeId node, const dag::EngineStatus& status) {
@@ -220,9 +231,32 @@ std::optional<dag::CommitIndex> Judge::executed_by(const Digest& batch) const {
     return at->second;
 }
 
+bool Judge::outlived(const Digest& batch) const {
+    const auto known = known_.find(batch);
+    if (known == known_.end()) return false;
+    const dag::Round sealed = known->second.sealed_round;
+    const dag::Round adopted = above(sealed, 2 * ordering_.window + 8 * committee_.size());
+    const dag::Round last = above(sealed, ordering_.batch_life / 2);
+    return highest_round() > above(sealed, ordering_.batch_life) &&
+           std::none_of(canonical_.begin(), canonical_.end(), [&](const dag::CommitPtr& commit) {
+               return commit->anchor.round > adopted && commit->anchor.round <= last;
+           });
+}
+
 const dag::Certificate* Judge::certificate(dag::Slot slot) const {
     const auto at = certificates_.find(slot);
     return at == certificates_.end() ? nullptr : at->second.get();
+}
+
+std::size_t Judge::referenced_count() const {
+    std::set<std::pair<dag::Slot, Digest>> named;
+    for (const auto& [slot, certificate] : certificates_) {
+        for (const dag::Parent& parent : certificate->header.parents) {
+            if (parent.author == slot.author) continue;
+            named.insert({{below(slot.round, 1), parent.author}, parent.header});
+        }
+    }
+    return named.size();
 }
 
 dag::Round Judge::highest_round() const {

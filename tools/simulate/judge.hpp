@@ -40,10 +40,13 @@ class Judge {
     void inserted(NodeId node, const std::shared_ptr<const dag::Certificate>& certificate);
     /// A member has decided a commit.
     void decided(NodeId node, const dag::CommitPtr& commit);
-    /// A commit was handed to execution; `after` is the index that this member had executed before.
-    void delivered(NodeId node, dag::CommitIndex after, const dag::Commit& commit);
+    /// A commit was handed to execution; `after` is the index that this member had executed before, `durable`
+    /// the last one on its disk.
+    void delivered(NodeId node, dag::CommitIndex after, dag::CommitIndex durable, const dag::Commit& commit);
     /// The application of a member is in this state after a commit.
     void applied(NodeId node, dag::CommitIndex index, std::uint64_t state);
+    /// What a member sent over a session breaks its rules.
+    void session_broken(dag::ValidatorIndex by, NodeId at, const std::string& how);
     void status(NodeId node, const dag::EngineStatus& status);
     void halted(NodeId node, const std::string& reason);
 
@@ -56,9 +59,15 @@ class Judge {
     [[nodiscard]] const std::vector<dag::CommitPtr>& commits() const { return canonical_; }
     /// With which commit the batch was executed; nothing if it was not.
     [[nodiscard]] std::optional<dag::CommitIndex> executed_by(const Digest& batch) const;
+    /// No commit came in the rounds in which another member may name the batch in its author's place, from
+    /// adoption (A9) to half its life (8.9): then it has expired, and only its author could seal it again.
+    [[nodiscard]] bool outlived(const Digest& batch) const;
     [[nodiscard]] const dag::Certificate* certificate(dag::Slot slot) const;
     [[nodiscard]] dag::Round highest_round() const;
     [[nodiscard]] std::size_t certificate_count() const { return certificates_.size(); }
+    /// Of those, how many another member's certificate of the next round names: one that only its author
+    /// names, and all that is built on it, is never ordered.
+    [[nodiscard]] std::size_t referenced_count() const;
 
  private:
     void extend(NodeId node, const dag::CommitPtr& commit);

@@ -28,8 +28,11 @@ void Member::start() {
     dag::RecoveredState state = disk_.recover(ordering.history_events(committee.size()), ordering.batch_life);
     delivered_ = state.executed;
     round_ = state.own_header ? (*state.own_header)->round : dag::Round{0};
-    engine_ = std::make_unique<dag::Engine>(world_.plan.engine, committee, self_, world_.keys.signer(self_),
-                                            disk_, std::move(state));
+    dag::EngineConfig config = world_.plan.engine;
+    config.retention = world_.plan.retention.at(self_.value());
+    config.notice_forgotten = config.notice_forgotten && mischief_ == nullptr;
+    engine_ = std::make_unique<dag::Engine>(config, committee, self_, world_.keys.signer(self_), disk_,
+                                            std::move(state));
     worker_ = std::make_unique<Worker>(committee, self_, disk_, worker_ports());
     world_.trace.event(world_.queue.now(), node_, "start");
     give(dag::Started{});
@@ -43,7 +46,8 @@ void Member::crash(bool none) {
     worker_.reset();
     backlog_.clear();
     paused_until_ = {};
-    open_.clear();
+    asking_.clear();
+    answering_.clear();
     to_apply_.clear();
     applying_ = false;
     crash_in_ = 0;
@@ -93,6 +97,19 @@ void Member::restore_application(dag::CommitIndex index) {
     states_.resize(index.value() + 1);
 }
 
+void Member::restore_backup() {
+    MONODON_CHECK(!running() && has_backup());
+    disk_ = *backup_;
+    states_.resize(disk_.applied().value() + 1);
+}
+
+bool Member::only_follows() const {
+    const dag::SigningBound bound = disk_.signing();
+    const auto& all = disk_.certificates();
+    const dag::Round highest = all.empty() ? dag::Round{} : all.rbegin()->first.round;
+    return bound.ask || (bound.above > dag::Round{} && highest <= bound.above);
+}
+
 void Member::give(dag::Event event) {
     later(Duration{0}, [this, event = std::move(event)] { step(event); });
 }
@@ -136,12 +153,7 @@ void Member::broadcast(const Packet& packet) {
 void Member::connect(dag::ValidatorIndex peer, bool connected) {
     if (!running()) return;
     later(Duration{0}, [this, peer, connected] {
-        if (connected) {
-            connected_.insert(peer);
-        } else {
-            connected_.erase(peer);
-        }
-        step(dag::PeerChanged{peer, connected});
+        change_connection(peer, connected);
         if (connected && worker_) worker_->connected(peer);
     });
 }

@@ -5,6 +5,7 @@
 #include "tools/simulate/judge.hpp"
 #include "tools/simulate/mischief.hpp"
 #include "tools/simulate/plan.hpp"
+#include "tools/simulate/requests.hpp"
 #include "tools/simulate/trace.hpp"
 #include "tools/simulate/worker.hpp"
 
@@ -30,10 +31,10 @@ struct World {
     std::uint64_t equivocations = 0;
     std::uint64_t timeouts = 0;
     std::uint64_t refused = 0;
-    /// When each header left first; from there to the first decision on it as an anchor, summed.
+    /// When each header left first, and from there to the first decision on it as an anchor.
     std::map<dag::Slot, Time> headers_made{};
-    Duration commit_latency{0};
-    std::uint64_t commits_timed = 0;
+    std::vector<Duration> latencies{};
+    std::uint64_t first_decisions = 0;
 };
 
 /// One process with its disk: the production engine, a model of the worker, the answers to requests, and an
@@ -68,6 +69,18 @@ class Member {
     void set_slow_disk(Duration extra) { disk_extra_ = extra; }
     /// The application's state, alone, is that of an earlier commit. Only while not running.
     void restore_application(dag::CommitIndex index);
+    /// Takes the place of the backup before it.
+    void make_backup() { backup_ = disk_.backup(); }
+    [[nodiscard]] bool has_backup() const { return backup_.has_value(); }
+    /// Its disk holds the batch and its backup does not.
+    [[nodiscard]] bool would_lose(const Digest& batch) const {
+        return disk_.find_batch(batch) != nullptr && backup_ && backup_->find_batch(batch) == nullptr;
+    }
+    /// All is as it was when the backup was made. Only while not running.
+    void restore_backup();
+    /// After a restore it follows without signing, until the committee has passed the round above which it
+    /// may.
+    [[nodiscard]] bool only_follows() const;
     /// No faults of its own any more.
     void heal();
 
@@ -78,11 +91,6 @@ class Member {
     [[nodiscard]] NodeId node() const { return node_; }
 
  private:
-    struct OpenRequest {
-        dag::ValidatorIndex to;
-        dag::RequestBody body;
-    };
-
     // ---- time: member.cpp
     [[nodiscard]] Time clock() const { return world_.queue.now() + offset_; }
     void later(Duration delay, std::function<void()> action);
@@ -105,6 +113,7 @@ class Member {
     void perform(const dag::Requeue& effect);
     void perform(const dag::Equivocation& effect);
     void perform(const dag::Halt& effect);
+    void perform(const dag::SigningChanged& effect);
     /// True if the process has ended here.
     [[nodiscard]] bool boundary();
     void sync();
@@ -121,7 +130,14 @@ class Member {
     void take(dag::ValidatorIndex from, const Ack& ack);
     void take(dag::ValidatorIndex from, const Request& request);
     void take(dag::ValidatorIndex from, const Reply& reply);
-    [[nodiscard]] std::optional<dag::CertificatesReply> read(const OpenRequest& asked, const Reply& reply);
+    [[nodiscard]] std::optional<dag::CertificatesReply> read(const dag::RequestBody& asked,
+                                                             const Reply& reply);
+    [[nodiscard]] Reply answer(dag::ValidatorIndex from, const dag::RequestBody& wanted) const;
+    /// Sends what has a place in the window.
+    void ask(dag::ValidatorIndex to);
+    void expire_requests(dag::ValidatorIndex to);
+    /// The connection is another one, or none: what was open on it has failed.
+    void change_connection(dag::ValidatorIndex peer, bool connected);
 
     World& world_;
     NodeId node_;
@@ -129,6 +145,7 @@ class Member {
     Random random_;
     std::unique_ptr<Mischief> mischief_;
     Disk disk_;
+    std::optional<Disk> backup_;
     /// The application's state after each commit, from 0; of this life's memory.
     std::vector<std::uint64_t> states_{0};
 
@@ -147,7 +164,10 @@ class Member {
     bool write_fails_ = false;
     dag::AuthorSet connected_;
     dag::Round round_;
-    std::map<dag::RequestId, OpenRequest> open_;
+    /// By connection, of this life; their numbers go on over all lives.
+    std::map<dag::ValidatorIndex, Asking> asking_;
+    std::map<dag::ValidatorIndex, Answering> answering_;
+    std::uint64_t connections_ = 0;
     std::deque<dag::CommitPtr> to_apply_;
     dag::CommitIndex delivered_;
     bool applying_ = false;

@@ -12,9 +12,9 @@ void Member::perform(const dag::Persist& effect) {
             world_.trace.commit(now, node_, *decided->commit);
             world_.judge.decided(node_, decided->commit);
             const auto made = world_.headers_made.find(decided->commit->anchor.slot());
-            if (decided->commit->index.value() == world_.commits_timed + 1) {
-                ++world_.commits_timed;
-                if (made != world_.headers_made.end()) world_.commit_latency += now - made->second;
+            if (decided->commit->index.value() == world_.first_decisions + 1) {
+                ++world_.first_decisions;
+                if (made != world_.headers_made.end()) world_.latencies.push_back(now - made->second);
             }
         }
     }
@@ -105,13 +105,11 @@ void Member::perform(const dag::SendRequest& effect) {
     if (!connected_.contains(effect.to)) {
         return give(dag::ReplyReceived{effect.id, dag::RequestFailed{dag::RequestFailure::unreachable}});
     }
-    open_.emplace(effect.id, OpenRequest{effect.to, effect.body});
-    send(effect.to, Request{effect.id, effect.body});
-    later(effect.deadline, [this, id = effect.id] {
-        if (open_.erase(id) == 0) return;
-        ++world_.timeouts;
-        step(dag::ReplyReceived{id, dag::RequestFailed{dag::RequestFailure::timeout}});
-    });
+    if (!asking_.at(effect.to).add(effect.id, effect.body, clock() + effect.deadline)) {
+        return give(dag::ReplyReceived{effect.id, dag::RequestFailed{dag::RequestFailure::busy}});
+    }
+    ask(effect.to);
+    later(effect.deadline, [this, to = effect.to] { expire_requests(to); });
 }
 
 void Member::perform(const dag::WakeAt& effect) {
@@ -124,7 +122,7 @@ void Member::perform(const dag::OwnCertified&) {}
 void Member::perform(const dag::Committed&) {}
 
 void Member::perform(const dag::Deliver& effect) {
-    world_.judge.delivered(node_, delivered_, *effect.commit);
+    world_.judge.delivered(node_, delivered_, disk_.last_commit(), *effect.commit);
     for (const dag::PayloadEntry& entry : effect.commit->payload) {
         if (disk_.find_batch(entry.batch) != nullptr) continue;
         world_.judge.report("6 executed with its batches", "a commit was delivered without a batch of it");
@@ -164,6 +162,10 @@ void Member::perform(const dag::Requeue& effect) {
 void Member::perform(const dag::Equivocation& effect) {
     ++world_.equivocations;
     world_.trace.slot(world_.queue.now(), node_, "equivocation", effect.second);
+}
+
+void Member::perform(const dag::SigningChanged& effect) {
+    world_.trace.event(world_.queue.now(), node_, effect.bound.ask ? "ask" : "sign");
 }
 
 void Member::perform(const dag::Halt& effect) {

@@ -52,6 +52,9 @@ std::vector<Packet> Mischief::outgoing(dag::ValidatorIndex to, Packet packet) {
 
 void Mischief::headers(dag::ValidatorIndex to, const HeaderPtr& header, std::vector<Packet>& out) {
     (void)is_shunned(to, header->round);
+    if (does(Fault::invalid_parents)) {
+        if (const HeaderPtr bad = bad_parents(header)) out.emplace_back(bad);
+    }
     if (does(Fault::false_claim)) {
         out.emplace_back(variant(header));
     } else if (does(Fault::equivocate)) {
@@ -62,7 +65,6 @@ void Mischief::headers(dag::ValidatorIndex to, const HeaderPtr& header, std::vec
         out.emplace_back(header);
     }
     if (does(Fault::far_future) && random_.chance(20)) out.emplace_back(far_future(*header));
-    if (does(Fault::invalid_parents) && random_.chance(20)) out.emplace_back(bad_parents(*header));
 }
 
 Mischief::HeaderPtr Mischief::variant(const HeaderPtr& header) {
@@ -90,10 +92,15 @@ Mischief::HeaderPtr Mischief::variant(const HeaderPtr& header) {
         collectors_.clear();
     }
     variants_.emplace(header->digest, made);
+    collect_votes(made);
+    return made;
+}
+
+/// Whoever votes for a header that its author does not stand by helps to make a certificate of it.
+void Mischief::collect_votes(const HeaderPtr& made) {
     dag::VoteCollector collector(keys_.committee(), dag::Verification::trusted(dag::Header(*made)));
     (void)collector.add(sign_vote(keys_.committee(), keys_.signer(self_), self_, made->ref()));
     collectors_.emplace(made->digest, std::move(collector));
-    return made;
 }
 
 Mischief::HeaderPtr Mischief::far_future(const dag::Header& header) {
@@ -109,9 +116,14 @@ Mischief::HeaderPtr Mischief::far_future(const dag::Header& header) {
     return sign(std::move(other));
 }
 
-Mischief::HeaderPtr Mischief::bad_parents(const dag::Header& header) {
+/// One of five headers leaves behind another one of its slot with wrong parents, the same to all.
+Mischief::HeaderPtr Mischief::bad_parents(const HeaderPtr& header) {
+    if (const auto known = bad_.find(header->digest); known != bad_.end()) return known->second;
+    if (bad_.size() >= kVariantsMax) bad_.clear();
+    HeaderPtr& bad = bad_[header->digest];
+    if (!random_.chance(20)) return bad;
     count(Fault::invalid_parents);
-    dag::Header other = header;
+    dag::Header other = *header;
     switch (random_.below(4)) {
         case 0:
             other.parents.clear();
@@ -127,7 +139,9 @@ Mischief::HeaderPtr Mischief::bad_parents(const dag::Header& header) {
             other.parents.push_back({dag::ValidatorIndex{100}, {}});
             break;
     }
-    return sign(std::move(other));
+    bad = sign(std::move(other));
+    collect_votes(bad);
+    return bad;
 }
 
 void Mischief::certificates(std::shared_ptr<const dag::Certificate> certificate, std::vector<Packet>& out) {

@@ -35,7 +35,9 @@ class Mischief {
     void headers(dag::ValidatorIndex to, const HeaderPtr& header, std::vector<Packet>& out);
     [[nodiscard]] HeaderPtr variant(const HeaderPtr& header);
     [[nodiscard]] HeaderPtr far_future(const dag::Header& header);
-    [[nodiscard]] HeaderPtr bad_parents(const dag::Header& header);
+    /// Null for most headers.
+    [[nodiscard]] HeaderPtr bad_parents(const HeaderPtr& header);
+    void collect_votes(const HeaderPtr& made);
     void certificates(std::shared_ptr<const dag::Certificate> certificate, std::vector<Packet>& out);
     void replies(Reply reply, std::vector<Packet>& out);
     [[nodiscard]] HeaderPtr sign(dag::Header header) const;
@@ -47,6 +49,7 @@ class Mischief {
     Random random_;
     /// Second headers by the digest of the first, with the votes for them.
     std::map<Digest, HeaderPtr> variants_;
+    std::map<Digest, HeaderPtr> bad_;
     std::map<Digest, dag::VoteCollector> collectors_;
     std::optional<dag::VerifiedCertificate> certificate_;
     dag::Round round_;

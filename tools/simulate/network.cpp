@@ -7,6 +7,8 @@ namespace monodon::sim {
 namespace {
 
 constexpr std::size_t kEnvelope = 40;
+/// What would wait longer for its turn is dropped: a node's outbox has a limit too.
+constexpr Duration kOutbox = std::chrono::seconds(2);
 
 std::size_t size_of_header(const dag::Header& header) {
     return 150 + header.payload.size() * dag::kPayloadEntryBytes + header.parents.size() * 34;
@@ -31,7 +33,7 @@ struct Size {
             return 32 * certificates->headers.size();
         }
         if (const auto* batches = std::get_if<dag::GetBatches>(&request.body)) {
-            return 32 * batches->batches.size();
+            return 40 * batches->batches.size();
         }
         return 16;
     }
@@ -66,7 +68,9 @@ void Network::send(NodeId from, NodeId to, Packet packet) {
     ++counts_.packets;
     counts_.bytes += bytes;
     const bool lost = random_.chance(rule_.loss_percent);
-    if (senders_.at(from).silent || is_blocked(from, to) || lost) {
+    const Sender& sender = senders_.at(from);
+    const bool full = rule_.bytes_per_second > 0 && sender.free > queue_.now() + kOutbox;
+    if (sender.silent || is_blocked(from, to) || lost || full) {
         ++counts_.lost;
         return;
     }

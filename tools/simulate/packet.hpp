@@ -20,13 +20,16 @@ struct Batch {
 struct Ack {
     Digest batch;
 };
+/// Ids are those of net/rpc, by the connection over which the request left.
 struct Request {
-    dag::RequestId id;
+    std::uint64_t connection = 0;
+    std::uint64_t id = 0;
     dag::RequestBody body;
 };
 /// Empty lists where nothing was found.
 struct Reply {
-    dag::RequestId id;
+    std::uint64_t connection = 0;
+    std::uint64_t id = 0;
     std::variant<std::vector<std::shared_ptr<const dag::Certificate>>, std::vector<Batch>> found;
     bool has_more = false;
 };

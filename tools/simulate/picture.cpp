@@ -43,11 +43,14 @@ struct Row {
     std::map<std::uint64_t, std::size_t> parents;
     std::set<std::uint64_t> skipped;
     std::optional<std::uint64_t> anchor;
+    /// Who was not running at some time while this was the newest round.
+    std::set<std::uint64_t> down;
     std::string notes;
 };
 
 struct Picture {
     std::map<std::uint64_t, Row> rows;
+    std::set<std::uint64_t> down;
     std::uint64_t newest = 0;
     std::uint64_t members = 0;
 
@@ -57,17 +60,14 @@ struct Picture {
         kind.remove_prefix(1);
         kind = kind.substr(0, kind.find('"'));
         const std::uint64_t of = number(after(line, "n"));
-        if (kind == "crash" || kind == "start" || kind == "heal" || kind == "halt") {
-            const bool named = kind != "heal";
-            rows[newest].notes += named ? fmt::format(" {} {}", kind, of) : fmt::format(" {}", kind);
-            return;
-        }
-        if (of != node) return;
+        if (kind == "crash" || kind == "start" || kind == "heal" || kind == "halt") return note(kind, of);
         const auto slot = numbers(after(line, "slot"), "]");
         if (slot.size() != 2) return;
+        members = std::max(members, slot[1] + 1);
+        if (of != node) return;
         if (kind == "cert") {
+            if (slot[0] > newest) rows[slot[0]].down = down;
             newest = std::max(newest, slot[0]);
-            members = std::max(members, slot[1] + 1);
             rows[slot[0]].parents[slot[1]] = numbers(after(line, "parents"), "]").size();
         } else if (kind == "commit") {
             rows[slot[0]].anchor = slot[1];
@@ -77,11 +77,21 @@ struct Picture {
             }
         }
     }
+
+    void note(std::string_view kind, std::uint64_t of) {
+        Row& row = rows[newest];
+        row.notes += kind == "heal" ? " heal" : fmt::format(" {} {}", kind, of);
+        if (kind == "start") down.erase(of);
+        if (kind != "crash") return;
+        down.insert(of);
+        row.down.insert(of);
+    }
 };
 
 std::string cell(const Row& row, std::uint64_t member) {
     const auto at = row.parents.find(member);
-    const std::string inside = at == row.parents.end() ? "." : fmt::format("{}", at->second);
+    const std::string_view nothing = row.down.contains(member) ? "x" : ".";
+    const std::string inside = at == row.parents.end() ? std::string(nothing) : fmt::format("{}", at->second);
     if (row.anchor == member) return fmt::format("[{}]", inside);
     if (row.skipped.contains(member)) return fmt::format("({})", inside);
     return fmt::format(" {} ", inside);
@@ -94,7 +104,9 @@ std::string picture(std::istream& trace, NodeId node) {
     for (std::string line; std::getline(trace, line);) picture.read(line, node);
     std::string text = fmt::format(
         "The DAG of node {}: a number is a certificate with so many parents, [n] a committed anchor, (n) a\n"
-        "skipped one, . nothing; at the right who crashed and started at that time.\n\nround ",
+        "skipped one, . nothing, x nothing since the member is down; at the right who crashed and started "
+        "at\n"
+        "that time.\n\nround ",
         node);
     for (std::uint64_t at = 0; at < picture.members; ++at) text += fmt::format("{:>4} ", at);
     text += "\n";

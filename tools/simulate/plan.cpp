@@ -44,6 +44,7 @@ dag::EngineConfig draw_engine(Random& random) {
     dag::EngineConfig engine;
     static constexpr std::array<std::uint64_t, 3> kWindows = {5, 10, 20};
     engine.ordering.window = kWindows.at(random.below(kWindows.size()));
+    // At the most; each member draws its own below it.
     engine.retention = engine.ordering.window * random.between(1, 3) + 1;
     if (random.chance(15)) engine.ordering.leaders = dag::RoundRobin{};
     if (random.chance(15)) engine.ordering.mode = dag::OrderingMode::bullshark;
@@ -51,9 +52,8 @@ dag::EngineConfig draw_engine(Random& random) {
     return engine;
 }
 
-/// Members up to stake f, the first of them as many as there are kinds of misbehaviour to choose from.
-void draw_members(Plan& plan, const dag::Committee& committee, Random& random) {
-    dag::Stake left = committee.faulty();
+/// Members up to stake `left`, the first of them as many as there are kinds of misbehaviour to choose from.
+void draw_members(Plan& plan, const dag::Committee& committee, dag::Stake left, Random& random) {
     std::vector<dag::ValidatorIndex> order;
     for (std::size_t at = 0; at < committee.size(); ++at) {
         order.insert(order.begin() + static_cast<std::ptrdiff_t>(random.below(at + 1)),
@@ -76,6 +76,7 @@ void draw_members(Plan& plan, const dag::Committee& committee, Random& random) {
         } while (random.chance(50) && left > 0);
     }
     if (plan.faults.contains(Fault::dead) && !dead_first) plan.dead = take();
+    if (plan.faults.contains(Fault::mute)) plan.mute = take();
     plan.spare = left;
 }
 
@@ -90,11 +91,21 @@ Plan draw_plan(const Options& options, const dag::Committee& committee) {
     plan.links = options.links ? *options.links : draw_links(plan.faults, links);
     Random engine = source.fork(3);
     plan.engine = options.engine ? *options.engine : draw_engine(engine);
+    if (options.leaders) {
+        plan.engine.ordering.mode = dag::OrderingMode::shoal;
+        plan.engine.ordering.leaders = *options.leaders;
+    }
+    Random depths = source.fork(10);
+    for (std::size_t at = 0; at < committee.size(); ++at) {
+        const std::uint64_t drawn = depths.between(plan.engine.ordering.window + 1, plan.engine.retention);
+        plan.retention.push_back(options.engine ? plan.engine.retention : drawn);
+    }
     Random rest = source.fork(4);
     plan.disk_delay = microseconds(rest.between(50, 5'000));
+    if (options.disk_delay) plan.disk_delay = *options.disk_delay;
     plan.apply_delay = microseconds(rest.between(10, 3'000));
     Random members = source.fork(5);
-    draw_members(plan, committee, members);
+    draw_members(plan, committee, options.faulty.value_or(committee.faulty()), members);
     const bool must_adopt = plan.dead.has_value() || !plan.byzantine.empty();
     // A short life makes batches expire; but those of a member that is gone nobody can seal again.
     std::uint64_t must_expire = 0;
@@ -114,6 +125,8 @@ Plan draw_plan(const Options& options, const dag::Committee& committee) {
     const std::uint64_t adoption = must_adopt ? 2 * plan.engine.ordering.window + 8 * committee.size() : 0;
     plan.heal_limit =
         seconds(60) + round * 100 + (round + seconds(2)) * static_cast<std::int64_t>(adoption + must_expire);
+    constexpr std::int64_t kRoundsLedAstray = 5'000;
+    plan.schedule_limit = (round + seconds(2)) * kRoundsLedAstray;
     return plan;
 }
 

@@ -21,7 +21,41 @@ std::string escaped(const std::string& text) {
     return out;
 }
 
-double latency(const Totals& totals) { return ratio(totals.latency_tenths, 10 * totals.latency_commits); }
+/// Of commits, in message delays.
+struct Latency {
+    double median = 0;
+    double high = 0;
+    double mean = 0;
+};
+
+Latency latency(const std::map<std::uint64_t, std::uint64_t>& latency_tenths) {
+    std::uint64_t commits = 0;
+    std::uint64_t sum = 0;
+    for (const auto& [tenths, count] : latency_tenths) {
+        commits += count;
+        sum += tenths * count;
+    }
+    const auto up_to = [&](std::uint64_t percent) {
+        std::uint64_t seen = 0;
+        for (const auto& [tenths, count] : latency_tenths) {
+            seen += count;
+            if (seen * 100 >= commits * percent) return static_cast<double>(tenths) / 10;
+        }
+        return 0.0;
+    };
+    return {up_to(50), up_to(95), ratio(sum, 10 * commits)};
+}
+
+std::string latency_line(std::string_view which, const std::map<std::uint64_t, std::uint64_t>& tenths) {
+    const Latency taken = latency(tenths);
+    return fmt::format(
+        "latency      {:.1f} message delays{}from an anchor's header to its commit at the median, {:.1f} at "
+        "the "
+        "95th percentile, {:.1f} on average\n",
+        taken.median, which, taken.high, taken.mean);
+}
+
+double settled_percent(const Result& sum) { return 100 * ratio(sum.settled_anchors, sum.settled_rounds); }
 
 }  // namespace
 
@@ -33,11 +67,17 @@ std::string progress_line(const Totals& totals) {
 std::string summary(const Totals& totals, double seconds) {
     const Result& sum = totals.sum;
     std::string text = progress_line(totals) + "\n";
-    text += fmt::format("anchors      {} committed, {} skipped\n", sum.commits, sum.skipped);
-    text += fmt::format("certificates {} made, {:.1f} % ordered\n", sum.certificates,
+    text += fmt::format(
+        "anchors      {} committed, {} skipped, {:.1f} % of those decided; {:.1f} % of the rounds have one "
+        "(second halves, Shoal)\n",
+        sum.commits, sum.skipped, 100 * ratio(sum.commits, sum.commits + sum.skipped), settled_percent(sum));
+    text += fmt::format("certificates {} made, {:.1f} % named by others, {:.1f} % ordered\n",
+                        sum.certificates, 100 * ratio(sum.referenced, sum.certificates),
                         100 * ratio(sum.ordered_certificates, sum.certificates));
-    text += fmt::format("latency      {:.1f} message delays from an anchor's header to its commit\n",
-                        latency(totals));
+    text += latency_line(" ", totals.latency_tenths);
+    if (!totals.long_latency_tenths.empty()) {
+        text += latency_line(" of 10 ms and more ", totals.long_latency_tenths);
+    }
     text += fmt::format("batches      {} made, {} acknowledged, {} executed, {} sealed again\n", sum.batches,
                         sum.acknowledged, sum.executed, sum.reproposals);
     text += fmt::format("network      {} packets, {} bytes, {} requests timed out\n", sum.packets, sum.bytes,
@@ -46,6 +86,11 @@ std::string summary(const Totals& totals, double seconds) {
                         sum.refused);
     text += fmt::format("healing      {:.1f} s at the longest\n",
                         static_cast<double>(totals.longest_healing.count()) / 1e6);
+    if (totals.led_astray > 0) {
+        text += fmt::format(
+            "schedule     {} runs healed late: it held on to members that do not lead (seed {})\n",
+            totals.led_astray, totals.first_astray);
+    }
     std::string never;
     text += "faults      ";
     for_each_fault([&](Fault fault) {
@@ -65,15 +110,21 @@ std::string summary(const Totals& totals, double seconds) {
 
 std::string summary_json(const Totals& totals, double seconds) {
     const Result& sum = totals.sum;
+    const Latency taken = latency(totals.latency_tenths);
+    const Latency far = latency(totals.long_latency_tenths);
     std::string text = fmt::format(
         R"({{"seeds":{},"violations":{},"virtual_hours":{:.4f},"commits":{},"skipped":{},"certificates":{},)"
-        R"("ordered":{},"latency_message_delays":{:.2f},"batches":{},"acknowledged":{},"executed":{},)"
+        R"("named":{},"ordered":{},"settled_anchors_percent":{:.2f},"latency_message_delays":)"
+        R"({{"median":{:.1f},"p95":{:.1f},"mean":{:.2f}}},"latency_message_delays_of_10_ms":)"
+        R"({{"median":{:.1f},"p95":{:.1f},"mean":{:.2f}}},"batches":{},"acknowledged":{},"executed":{},)"
         R"("sealed_again":{},"packets":{},"bytes":{},"request_timeouts":{},"equivocations":{},"refused":{},)"
-        R"("longest_healing_s":{:.3f},"trace_hash":"{:016x}","seconds":{:.3f},"faults":{{)",
+        R"("longest_healing_s":{:.3f},"led_astray":{},"trace_hash":"{:016x}","seconds":{:.3f},"faults":{{)",
         totals.seeds, totals.violations, hours(sum.virtual_time), sum.commits, sum.skipped, sum.certificates,
-        sum.ordered_certificates, latency(totals), sum.batches, sum.acknowledged, sum.executed,
-        sum.reproposals, sum.packets, sum.bytes, sum.request_timeouts, sum.equivocations, sum.refused,
-        static_cast<double>(totals.longest_healing.count()) / 1e6, totals.trace_hash, seconds);
+        sum.referenced, sum.ordered_certificates, settled_percent(sum), taken.median, taken.high, taken.mean,
+        far.median, far.high, far.mean, sum.batches, sum.acknowledged, sum.executed, sum.reproposals,
+        sum.packets, sum.bytes, sum.request_timeouts, sum.equivocations, sum.refused,
+        static_cast<double>(totals.longest_healing.count()) / 1e6, totals.led_astray, totals.trace_hash,
+        seconds);
     bool first = true;
     for_each_fault([&](Fault fault) {
         text += fmt::format(R"({}"{}":{})", first ? "" : ",", name(fault),

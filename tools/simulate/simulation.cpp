@@ -119,10 +119,17 @@ Result Simulation::run() {
     start();
     for (NodeId node = 0; node < members_.size(); ++node) load(node);
     begin_faults();
+    if (options_.last_is_slow > Duration{0}) {
+        network_->set_slow(options_.stakes.size() - 1, options_.last_is_slow);
+    }
     const dag::Round target{options_.rounds};
     step_until(begin_ + plan_.hurt_limit, [&] { return judge_->highest_round() >= target; });
     heal();
     step_until(healed_at_ + plan_.heal_limit, [this] { return has_recovered(); });
+    if (!has_recovered() && is_led_astray()) {
+        led_astray_ = true;
+        step_until(queue_.now() + plan_.schedule_limit, [this] { return has_recovered(); });
+    }
     check_progress();
     Random order = Random(options_.seed).fork(9);
     judge_->replay(order);
@@ -149,12 +156,18 @@ Result Simulation::result() {
     result.events = queue_.steps();
     result.rounds = judge_->highest_round().value();
     result.commits = judge_->commits().size();
+    const dag::Round settled{healed_at_round_.value() / 2};
+    const bool shoal = plan_.engine.ordering.mode == dag::OrderingMode::shoal;
+    if (shoal) result.settled_rounds = distance(settled, healed_at_round_);
     for (const dag::CommitPtr& commit : judge_->commits()) {
+        const dag::Round anchor = commit->anchor.round;
+        if (shoal && anchor > settled && anchor <= healed_at_round_) ++result.settled_anchors;
         result.skipped += commit->failed.size();
         result.ordered_certificates += commit->certificates.size();
         result.executed += commit->payload.size();
     }
     result.certificates = judge_->certificate_count();
+    result.referenced = judge_->referenced_count();
     result.batches = world_->batches_made;
     result.acknowledged = acknowledged_.size();
     result.reproposals = world_->reproposals;
@@ -163,10 +176,12 @@ Result Simulation::result() {
     result.refused = world_->refused;
     result.packets = network.packets;
     result.bytes = network.bytes;
-    result.commit_latency = world_->commit_latency;
-    result.commits_timed = world_->commits_timed;
+    result.latencies = world_->latencies;
+    result.hurt_for = healed_at_ - begin_;
+    result.hurt_rounds = healed_at_round_.value();
     result.message_delay = plan_.links.delay + plan_.links.jitter / 2;
     result.healed_after = healed_after_;
+    result.led_astray = led_astray_;
     return result;
 }
 

@@ -23,6 +23,12 @@ struct Result {
     std::uint64_t skipped = 0;
     std::uint64_t ordered_certificates = 0;
     std::uint64_t certificates = 0;
+    /// Named by another member's certificate of the next round.
+    std::uint64_t referenced = 0;
+    /// Of a run under Shoal: the rounds of the second half before healing, and how many of them have a
+    /// committed anchor. By then reputation has had its say.
+    std::uint64_t settled_rounds = 0;
+    std::uint64_t settled_anchors = 0;
     std::uint64_t batches = 0;
     std::uint64_t acknowledged = 0;
     std::uint64_t executed = 0;
@@ -32,13 +38,18 @@ struct Result {
     std::uint64_t refused = 0;
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
-    /// Between the header of an anchor and the first decision on it, summed over commits, and its number.
-    Duration commit_latency{0};
-    std::uint64_t commits_timed = 0;
+    /// Of each commit: between the header of its anchor and the first decision on it.
+    std::vector<Duration> latencies;
     /// One message, on the average, in this run.
     Duration message_delay{0};
+    /// Until the faults ended, and the round reached then.
+    Duration hurt_for{0};
+    std::uint64_t hurt_rounds = 0;
     /// Of the healing phase, until all that is asked for had happened.
     Duration healed_after{0};
+    /// The ordinary limit of healing was over while the leader schedule gave nearly all rounds to members
+    /// that do not lead: the run was given the time that the schedule needs.
+    bool led_astray = false;
 };
 
 /// One run: a committee in virtual time, hurt first, then healed and asked for progress. Not for concurrent
@@ -75,6 +86,7 @@ class Simulation {
     // ---- simulation_faults.cpp
     void begin_faults();
     void schedule(Fault fault);
+    [[nodiscard]] bool loses_acknowledged(const Member& member) const;
     void inject(Fault fault);
     void down(Fault fault, NodeId node, Duration time);
     void cut(Fault fault);
@@ -89,6 +101,7 @@ class Simulation {
     [[nodiscard]] bool has_recovered() const;
     [[nodiscard]] std::string what_is_missing() const;
     [[nodiscard]] bool is_asked(NodeId node) const;
+    [[nodiscard]] bool is_led_astray() const;
 
     Options options_;
     Keyring keys_;
@@ -110,7 +123,9 @@ class Simulation {
     dag::Stake down_stake_ = 0;
     dag::CommitIndex healed_at_commit_;
     Time healed_at_{};
+    dag::Round healed_at_round_;
     Duration healed_after_{0};
+    bool led_astray_ = false;
     /// Batches of honest members whose submitters were told; and what stands in for an expired one.
     std::map<Digest, NodeId> acknowledged_;
     std::map<Digest, Digest> replaced_;

@@ -38,8 +38,13 @@ void Simulation::begin_faults() {
             members_[plan_.dead->value()]->crash(false);
         });
     }
+    if (plan_.mute) {
+        ++injected_[static_cast<std::size_t>(Fault::mute)];
+        network_->set_silent(plan_.mute->value(), true);
+    }
     for_each_fault([this](Fault fault) {
-        const bool in_time = fault >= Fault::partition && fault != Fault::bandwidth && fault != Fault::dead;
+        const bool whole_run = fault == Fault::bandwidth || fault == Fault::dead || fault == Fault::mute;
+        const bool in_time = fault >= Fault::partition && !whole_run;
         if (in_time && !sim::is_byzantine(fault) && plan_.faults.contains(fault)) schedule(fault);
     });
 }
@@ -57,10 +62,15 @@ void Simulation::schedule(Fault fault) {
 /// here on.
 std::optional<NodeId> Simulation::victim() {
     std::vector<NodeId> possible;
+    dag::Stake failed = down_stake_;
+    for (NodeId node = 0; node < options_.stakes.size(); ++node) {
+        if (!down_.contains(node) && members_[node]->only_follows()) failed += options_.stakes[node];
+    }
     for (NodeId node = 0; node < options_.stakes.size(); ++node) {
         const bool taken = down_.contains(node) || !members_[node]->running() || !is_honest(node) ||
-                           (plan_.dead && plan_.dead->value() == node);
-        if (!taken && down_stake_ + options_.stakes[node] <= plan_.spare) possible.push_back(node);
+                           (plan_.dead && plan_.dead->value() == node) ||
+                           (plan_.mute && plan_.mute->value() == node);
+        if (!taken && failed + options_.stakes[node] <= plan_.spare) possible.push_back(node);
     }
     if (possible.empty()) return std::nullopt;
     return possible[chance_.below(possible.size())];
@@ -77,6 +87,14 @@ void Simulation::down(Fault fault, NodeId node, Duration time) {
         down_stake_ -= options_.stakes[node];
         if (fault == Fault::silent) network_->set_silent(node, false);
         restart(node);
+    });
+}
+
+/// That a batch is durable means that a quorum has it. Members that lose it one after the other are more than
+/// f in the end.
+bool Simulation::loses_acknowledged(const Member& member) const {
+    return std::any_of(acknowledged_.begin(), acknowledged_.end(), [&](const auto& each) {
+        return member.would_lose(each.first) && !judge_->executed_by(each.first);
     });
 }
 
@@ -131,8 +149,14 @@ void Simulation::inject(Fault fault) {
             network_->set_silent(*node, true);
             return down(fault, *node, time);
         case Fault::backup:
+            if (!member.has_backup() || chance_.chance(30)) return member.make_backup();
             member.crash(false);
-            member.restore_application(dag::CommitIndex{chance_.below(member.disk().applied().value() + 1)});
+            if (chance_.chance(50) && !loses_acknowledged(member)) {
+                member.restore_backup();
+            } else {
+                member.restore_application(
+                    dag::CommitIndex{chance_.below(member.disk().applied().value() + 1)});
+            }
             return down(fault, *node, time);
         default:
             return;

@@ -20,6 +20,7 @@ bool Simulation::is_asked(NodeId node) const {
 void Simulation::heal() {
     hurting_ = false;
     healed_at_ = queue_.now();
+    healed_at_round_ = judge_->highest_round();
     healed_at_commit_ = dag::CommitIndex{judge_->commits().size()};
     trace_->event(queue_.now(), 0, "heal");
     network_->heal();
@@ -41,6 +42,22 @@ void Simulation::heal() {
         if (is_asked(node))
             queue_.after(std::chrono::milliseconds(1), [this, node] { members_[node]->submit(); });
     }
+}
+
+/// Members that were not asked for have more than nine tenths of the weight by which anchors are drawn.
+bool Simulation::is_led_astray() const {
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (!is_asked(node) || !members_[node]->running()) continue;
+        std::uint64_t good = 0;
+        std::uint64_t all = 0;
+        const dag::EngineStatus status = members_[node]->status();
+        for (NodeId each = 0; each < status.validators.size(); ++each) {
+            all += status.validators[each].weight;
+            if (is_asked(each)) good += status.validators[each].weight;
+        }
+        if (good * 10 < all) return true;
+    }
+    return false;
 }
 
 bool Simulation::has_recovered() const { return what_is_missing().empty(); }
@@ -65,6 +82,7 @@ std::string Simulation::what_is_missing() const {
             index = judge_->executed_by(last);
         }
         if (index && *index <= everywhere) continue;
+        if (!is_asked(node) && judge_->outlived(last)) continue;
         return fmt::format("6 acknowledged is executed: batch {} of node {} is not", digest.short_hex(),
                            node);
     }
@@ -76,7 +94,7 @@ void Simulation::check_progress() {
     if (judge_->violation()) return;
     const std::string missing = what_is_missing();
     if (missing.empty()) return;
-    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(plan_.heal_limit).count();
+    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(healed_after_).count();
     judge_->report(
         missing.substr(0, missing.find(':')),
         fmt::format("{} within {} s after the faults", missing.substr(missing.find(':') + 2), limit));

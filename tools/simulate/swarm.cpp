@@ -15,6 +15,7 @@ namespace monodon::sim {
 namespace {
 
 constexpr std::size_t kFailedMax = 5;
+constexpr Duration kLongDelay = std::chrono::milliseconds(10);
 
 /// What to print when a check of our own ends the process.
 thread_local std::array<char, 512> running{};
@@ -57,12 +58,16 @@ void Totals::add(const Result& result) {
     sum.refused += result.refused;
     sum.packets += result.packets;
     sum.bytes += result.bytes;
-    sum.commit_latency += result.commit_latency;
-    sum.commits_timed += result.commits_timed;
+    sum.referenced += result.referenced;
+    sum.settled_rounds += result.settled_rounds;
+    sum.settled_anchors += result.settled_anchors;
+    if (result.led_astray && ++led_astray == 1) first_astray = result.seed;
     longest_healing = std::max(longest_healing, result.healed_after);
-    const auto delay = std::max<Duration::rep>(result.message_delay.count(), 1);
-    latency_tenths += static_cast<std::uint64_t>(result.commit_latency.count() * 10 / delay);
-    latency_commits += result.commits_timed;
+    for (const Duration each : result.latencies) {
+        const auto tenths = static_cast<std::uint64_t>(each * 10 / result.message_delay);
+        ++latency_tenths[tenths];
+        if (result.message_delay >= kLongDelay) ++long_latency_tenths[tenths];
+    }
 }
 
 Totals run_swarm(const Swarm& swarm) {
@@ -110,6 +115,11 @@ std::string command_line(const Options& options) {
                                    options.stakes.size(), options.rounds);
     if (!equal) line += " --stakes " + stakes;
     if (options.faults) line += " --faults " + options.faults->text();
+    if (options.leaders) {
+        const bool turns = std::holds_alternative<dag::RoundRobin>(*options.leaders);
+        line += std::string(" --leaders ") + (turns ? "round-robin" : "reputation");
+    }
+    if (options.faulty) line += fmt::format(" --faulty {}", *options.faulty);
     if (options.real_crypto) line += " --real-crypto";
     return line;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "tools/simulate/simulation.hpp"
 
 namespace monodon::sim {
@@ -14,9 +16,13 @@ struct Totals {
     std::uint64_t trace_hash = 0;
     Result sum;
     Duration longest_healing{0};
-    /// Of commits, in tenths of a message delay, summed, and how many commits that are.
-    std::uint64_t latency_tenths = 0;
-    std::uint64_t latency_commits = 0;
+    /// Runs that healed late because of the leader schedule, and the first of them.
+    std::uint64_t led_astray = 0;
+    std::uint64_t first_astray = 0;
+    /// How many commits took so many tenths of a message delay; and in runs in which a message takes 10 ms
+    /// or more: where it takes less, disks and timers set the pace.
+    std::map<std::uint64_t, std::uint64_t> latency_tenths;
+    std::map<std::uint64_t, std::uint64_t> long_latency_tenths;
 
     void add(const Result& result);
 };

@@ -1,0 +1,45 @@
+#include "node/repair.hpp"
+
+#include <set>
+
+namespace monodon::node {
+
+void Repair::damaged(dag::Slot slot) {
+    const std::lock_guard lock(mutex_);
+    if (open_.size() < kOpenMax) open_.try_emplace(slot);
+}
+
+std::vector<Repair::Ask> Repair::due(Time now) {
+    const std::lock_guard lock(mutex_);
+    std::vector<Ask> asks;
+    std::set<dag::Round> rounds;
+    for (auto& [slot, open] : open_) {
+        if (open.due > now) continue;
+        if (asks.size() == kAsksPerRound && !rounds.contains(slot.round)) break;
+        open.due = now + kPause;
+        // Slots of one round share a request.
+        const std::uint64_t turn = open.asked++;
+        if (!rounds.insert(slot.round).second) continue;
+        auto member = static_cast<std::uint16_t>((self_.value() + 1 + turn) % members_);
+        if (member == self_.value()) member = static_cast<std::uint16_t>((member + 1) % members_);
+        if (member != self_.value()) asks.push_back({dag::ValidatorIndex{member}, slot.round});
+    }
+    return asks;
+}
+
+std::vector<dag::VerifiedCertificate> Repair::take(
+    const std::vector<dag::VerifiedCertificate>& certificates) {
+    const std::lock_guard lock(mutex_);
+    std::vector<dag::VerifiedCertificate> wanted;
+    for (const dag::VerifiedCertificate& each : certificates) {
+        if (open_.erase(each->ref().slot()) > 0) wanted.push_back(each);
+    }
+    return wanted;
+}
+
+std::size_t Repair::open() const {
+    const std::lock_guard lock(mutex_);
+    return open_.size();
+}
+
+}  // namespace monodon::node

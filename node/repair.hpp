@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "dag/events.hpp"
+#include "net/core/time.hpp"
+
+namespace monodon::node {
+
+/// Which certificates do not verify any more in our store, and whom to ask for each: one round a request,
+/// each member in turn, at most `kOpenMax` at a time (a peer that reads an old range can make us find many;
+/// what is beyond is found again at the next read). Thread-safe; performs nothing itself.
+class Repair {
+ public:
+    /// `members` is the size of the committee.
+    Repair(dag::ValidatorIndex self, std::size_t members) : self_(self), members_(members) {}
+
+    /// Found at a read.
+    void damaged(dag::Slot slot);
+    /// The requests that are due, each of one round.
+    struct Ask {
+        dag::ValidatorIndex member;
+        dag::Round round;
+    };
+    [[nodiscard]] std::vector<Ask> due(Time now);
+    /// Those of the certificates, which were verified, that were damaged: they are to be written again.
+    [[nodiscard]] std::vector<dag::VerifiedCertificate> take(
+        const std::vector<dag::VerifiedCertificate>& certificates);
+
+    [[nodiscard]] std::size_t open() const;
+
+ private:
+    static constexpr std::size_t kOpenMax = 256;
+    static constexpr std::size_t kAsksPerRound = 8;
+    static constexpr Duration kPause = std::chrono::seconds(2);
+
+    struct Open {
+        Time due{};
+        std::uint64_t asked = 0;
+    };
+
+    dag::ValidatorIndex self_;
+    std::size_t members_;
+    mutable std::mutex mutex_;
+    std::map<dag::Slot, Open> open_;
+};
+
+}  // namespace monodon::node

@@ -1,0 +1,191 @@
+#include "storage/doctor.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "net/core/check.hpp"
+#include "storage/doctor_files.hpp"
+#include "storage/tables/batches.hpp"
+#include "storage/tables/consensus_tables.hpp"
+
+namespace monodon::storage {
+
+namespace {
+
+/// Blocks on the disk, as the file system counts them.
+std::uint64_t disk_bytes(const std::filesystem::path& file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return 0;
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+std::uint64_t generation_number(const std::string& name) {
+    std::uint64_t number = 0;
+    std::from_chars(name.data() + 1, name.data() + name.size(), number);
+    return number;
+}
+
+const std::vector<const char*>& names_of(const std::string& environment) {
+    static const std::vector<const char*> consensus{CertificateTable::kName,
+                                                    CertificateTable::kDigestsName,
+                                                    CertificateTable::kAuthorsName,
+                                                    VoteTable::kName,
+                                                    OwnHeaderTable::kName,
+                                                    CommitTable::kName,
+                                                    CommitTable::kMarksName,
+                                                    MetadataTable::kName,
+                                                    BatchReferenceTable::kName,
+                                                    CheckpointTables::kLocalName,
+                                                    CheckpointTables::kStateName,
+                                                    CheckpointTables::kQuorumName,
+                                                    JournalTable::kName,
+                                                    AddressBookTable::kName};
+    static const std::vector<const char*> batches{BatchTable::kName, BatchTable::kAuthorsName};
+    static const std::vector<const char*> none;
+    if (environment == "consensus") return consensus;
+    return environment.starts_with("batches/") ? batches : none;
+}
+
+Result<void> measure(const EnvironmentPath& path, StatReport& report) {
+    auto environment = open_to_read(path.directory);
+    if (!environment) return Unexpected{environment.error()};
+    const auto& names = names_of(path.name);
+    std::uint64_t live = 0;
+    if (!names.empty()) {
+        auto tables = (*environment)->tables(names);
+        if (!tables) return Unexpected{tables.error()};
+        auto transaction = (*environment)->read();
+        if (!transaction) return Unexpected{transaction.error()};
+        for (std::size_t at = 0; at < names.size(); ++at) {
+            auto rows = transaction->count(tables->at(at));
+            auto bytes = transaction->page_bytes(tables->at(at));
+            if (!rows || !bytes) return Unexpected{rows ? bytes.error() : rows.error()};
+            report.tables.push_back({path.name, names[at], *rows, *bytes});
+            live += *bytes;
+        }
+    }
+    const lmdb::EnvironmentStats stats = (*environment)->stats();
+    if (names.empty()) live = stats.used_bytes;
+    report.environments.push_back(
+        {path.name, disk_bytes(path.data()), live, stats.used_bytes - std::min(live, stats.used_bytes)});
+    return {};
+}
+
+Result<void> read_records(const std::filesystem::path& directory, dag::Epoch epoch, StatReport& report) {
+    constexpr std::size_t kJournalShown = 10;
+    auto environment = open_to_read(directory);
+    if (!environment) return Unexpected{environment.error()};
+    auto tables = ConsensusTables::open(**environment);
+    if (!tables) return Unexpected{tables.error()};
+    auto transaction = (*environment)->read();
+    if (!transaction) return Unexpected{transaction.error()};
+    auto identity = tables->metadata.identity(*transaction);
+    if (!identity) return Unexpected{identity.error()};
+    if (!*identity) return fail(StoreError::missing, "the store was never finished");
+    report.identity = std::move(**identity);
+    auto progress = tables->metadata.progress(*transaction);
+    if (!progress) return Unexpected{progress.error()};
+    report.progress = *progress;
+    auto rounds = tables->checkpoints.rounds(*transaction, epoch);
+    if (!rounds) return Unexpected{rounds.error()};
+    report.checkpoints = std::move(*rounds);
+    auto journal = tables->journal.newest(*transaction, kJournalShown, {});
+    if (!journal) return Unexpected{journal.error()};
+    report.journal = std::move(*journal);
+    return {};
+}
+
+std::uint64_t all_bytes(const std::filesystem::path& home) {
+    std::uint64_t sum = 0;
+    for (const EnvironmentPath& each : environments_of(home)) sum += disk_bytes(each.data());
+    return sum;
+}
+
+}  // namespace
+
+std::string_view describe(Severity severity) {
+    switch (severity) {
+        case Severity::note:
+            return "note";
+        case Severity::healed:
+            return "healed";
+        case Severity::fatal:
+            return "fatal";
+    }
+    MONODON_CHECK(false);
+}
+
+std::vector<EnvironmentPath> environments_of(const std::filesystem::path& home) {
+    std::vector<EnvironmentPath> found;
+    const auto add = [&](std::string name, const std::filesystem::path& directory) {
+        std::error_code error;
+        const auto bytes = std::filesystem::file_size(directory / "data.mdb", error);
+        if (!error) found.push_back({std::move(name), directory, bytes});
+    };
+    add("state", home / "state");
+    add("consensus", home / "consensus");
+    std::vector<std::string> generations;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(home / "batches", error)) {
+        const std::string name = entry.path().filename().string();
+        const bool number = name.size() > 1 && name[0] == 'g' &&
+                            std::ranges::all_of(name.substr(1), [](char c) { return c >= '0' && c <= '9'; });
+        if (number) generations.push_back(name);
+    }
+    std::ranges::sort(generations, {}, generation_number);
+    for (const std::string& name : generations) add("batches/" + name, home / "batches" / name);
+    return found;
+}
+
+Result<std::unique_ptr<lmdb::Environment>> open_to_read(const std::filesystem::path& directory) {
+    lmdb::EnvironmentOptions options;
+    options.directory = directory;
+    options.read_only = true;
+    return lmdb::Environment::open(std::move(options));
+}
+
+Result<StatReport> stat_home(const std::filesystem::path& home, dag::Epoch epoch) {
+    StatReport report;
+    for (const EnvironmentPath& each : environments_of(home)) {
+        if (auto measured = measure(each, report); !measured) return Unexpected{measured.error()};
+        report.generations += each.name.starts_with("batches/") ? 1 : 0;
+    }
+    if (auto read = read_records(home / "consensus", epoch, report); !read) return Unexpected{read.error()};
+    return report;
+}
+
+Result<PruneReport> prune_home(const std::filesystem::path& home, const dag::Committee& committee,
+                               const RetentionOptions& options, dag::CommitIndex executed) {
+    PruneReport report;
+    report.bytes_before = all_bytes(home);
+    ConsensusOptions consensus;
+    consensus.environment.directory = home / "consensus";
+    auto store = ConsensusStore::open(std::move(consensus), committee);
+    if (!store) return Unexpected{store.error()};
+    BatchOptions bodies;
+    bodies.environment.directory = home / "batches";
+    bodies.life = options.life;
+    auto batches = BatchStore::open(std::move(bodies));
+    if (!batches) return Unexpected{batches.error()};
+    const StoreReader reader(**store, **batches, committee);
+    report.floors = choose_floors(reader, **batches, options, executed);
+    (*store)->prune(report.floors.consensus);
+    while ((*store)->pruning()) {
+        const WriterStats stats = (*store)->stats();
+        if (stats.stalled) return fail(StoreError::no_space, *stats.stalled);
+        if (stats.stopped) return fail(StoreError::failed, "the store cannot be written; the log says why");
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    (*batches)->prune(report.floors.batches);
+    report.rows = (*store)->pruned_rows();
+    store->reset();
+    batches->reset();
+    report.bytes_after = all_bytes(home);
+    return report;
+}
+
+}  // namespace monodon::storage

@@ -1,0 +1,233 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "storage/checkpoint_files.hpp"
+#include "storage/doctor.hpp"
+#include "storage/doctor_files.hpp"
+#include "storage/lmdb/pages.hpp"
+#include "storage/record.hpp"
+#include "storage/tables/batches.hpp"
+#include "storage/tables/consensus_tables.hpp"
+
+namespace monodon::storage {
+
+namespace {
+
+constexpr const char* kRewritten = "; `monodon db compact` writes the index again";
+
+/// Tables whose rows verify_store() looks at one by one.
+bool looked_at_later(std::string_view table) {
+    return table == CertificateTable::kName || table == CertificateTable::kDigestsName ||
+           table == CertificateTable::kAuthorsName || table == BatchReferenceTable::kName ||
+           table == CommitTable::kName;
+}
+
+/// What a row that does not verify means for the node.
+Severity severity_of(std::string_view table) {
+    if (table == CommitTable::kMarksName || table == CheckpointTables::kLocalName ||
+        table == CheckpointTables::kStateName || table == CheckpointTables::kQuorumName ||
+        table == JournalTable::kName || table == AddressBookTable::kName) {
+        return Severity::healed;
+    }
+    return Severity::fatal;
+}
+
+class HomeCheck {
+ public:
+    HomeCheck(const std::filesystem::path& home, const dag::Committee& committee, const CheckOptions& options)
+        : committee_(committee), options_(options), environments_(environments_of(home)) {
+        for (const EnvironmentPath& each : environments_) total_ += each.bytes;
+    }
+
+    CheckReport run() {
+        bool consensus = false;
+        for (const EnvironmentPath& each : environments_) {
+            const bool sound = check_environment(each);
+            if (ended_) return std::move(report_);
+            if (each.name != "consensus") continue;
+            consensus = true;
+            // LMDB reads a file only whose structure was found whole.
+            if (sound) check_consensus(each);
+        }
+        if (!consensus) {
+            report_.add({Severity::fatal, "consensus",
+                         "there is no store: if this home is not new, put it back or let the validator "
+                         "rejoin (`monodon init --rejoin`)"});
+        }
+        report_.complete = true;
+        return std::move(report_);
+    }
+
+ private:
+    /// Structure and rows. True if LMDB may read the file.
+    bool check_environment(const EnvironmentPath& path) {
+        lmdb::PageWalkOptions walk;
+        walk.row = [&](std::string_view table, ByteView key, ByteView value) {
+            check_row(path, table, key, value);
+        };
+        walk.progress = [&](std::uint64_t done, std::uint64_t total) {
+            return tell(path.name, done_ + path.bytes / std::max<std::uint64_t>(total, 1) * done);
+        };
+        const auto found = lmdb::walk_pages(path.data(), walk);
+        done_ += path.bytes;
+        if (!found) {
+            report_.add({Severity::fatal, path.name, found.error().text});
+            return false;
+        }
+        for (const std::string& fault : found->faults) report_structure(path, fault);
+        if (found->lost_pages > 0) {
+            report_.add(
+                {Severity::note, path.name,
+                 fmt::format("{} pages belong to nothing; compacting gives them back", found->lost_pages)});
+        }
+        for (const auto& table : found->tables)
+            report_.tables.push_back({path.name, table.name, table.rows, table.bytes});
+        report_.environments.push_back({path.name, path.bytes, found->live_pages * found->page_bytes,
+                                        found->free_pages * found->page_bytes});
+        if (!found->complete && found->faults.empty()) ended_ = true;
+        return found->complete && found->faults.empty();
+    }
+
+    void report_structure(const EnvironmentPath& path, const std::string& fault) {
+        std::string advice = "keep a copy of the home and let the validator rejoin (`monodon init --rejoin`)";
+        if (path.name == "state") {
+            advice = "remove the directory state/: it is made again from the commits";
+        } else if (path.name != "consensus") {
+            advice = fmt::format("remove the directory {}: its batches are fetched again", path.name);
+        }
+        report_.add({Severity::fatal, path.name, fmt::format("{}; {}", fault, advice)});
+    }
+
+    void check_row(const EnvironmentPath& path, std::string_view table, ByteView key, ByteView value) {
+        if (path.name == "consensus") {
+            if (!looked_at_later(table)) check_sum(path, table, key, value, severity_of(table));
+        } else if (table == BatchTable::kName && path.name != "state") {
+            const std::string fault = BatchTable::fault(committee_, key, value);
+            if (!fault.empty()) {
+                report_.add({Severity::healed, place(path, table),
+                             fmt::format("batch {}: {}; it is fetched again", to_hex(key), fault)});
+            }
+        } else {
+            const bool state = path.name == "state";
+            check_sum(path, table, key, value, state ? Severity::fatal : Severity::note);
+        }
+    }
+
+    void check_sum(const EnvironmentPath& path, std::string_view table, ByteView key, ByteView value,
+                   Severity severity) {
+        if (open_record(key, value)) return;
+        report_.add({severity, place(path, table), fmt::format("the row {} is damaged", to_hex(key))});
+    }
+
+    static std::string place(const EnvironmentPath& path, std::string_view table) {
+        return fmt::format("{}/{}", path.name, table);
+    }
+
+    void check_consensus(const EnvironmentPath& path) {
+        auto environment = open_to_read(path.directory);
+        if (!environment) return report_.add({Severity::fatal, path.name, environment.error().text});
+        auto tables = ConsensusTables::open(**environment);
+        if (!tables) return report_.add({Severity::fatal, path.name, tables.error().text});
+        check_identity(**environment, *tables);
+        tell("consensus: indices and chain", done_);
+        const Consistency found = verify_store(**environment, *tables, committee_);
+        for (const std::string& text : found.faults) report_.add({Severity::fatal, path.name, text});
+        for (const std::string& text : found.gaps) report_.add({Severity::healed, path.name, text});
+        for (const std::string& text : found.indices)
+            report_.add({Severity::healed, path.name, text + kRewritten});
+        check_checkpoints(**environment, *tables);
+        forecast(**environment, *tables);
+    }
+
+    void check_identity(const lmdb::Environment& environment, const ConsensusTables& tables) {
+        auto transaction = environment.read();
+        if (!transaction) return report_.add({Severity::fatal, "consensus", transaction.error().text});
+        const auto identity = tables.metadata.identity(*transaction);
+        if (!identity) return report_.add({Severity::fatal, "consensus/metadata", identity.error().text});
+        if (!*identity)
+            return report_.add({Severity::fatal, "consensus/metadata", "the store was never finished"});
+        if ((*identity)->chain != committee_.chain() || (*identity)->committee != committee_.digest()) {
+            report_.add({Severity::fatal, "consensus/metadata",
+                         fmt::format("the store is of chain {}, the genesis file of {}", (*identity)->chain,
+                                     committee_.chain())});
+        }
+        if ((*identity)->schema != kSchemaVersion) {
+            report_.add({Severity::note, "consensus/metadata",
+                         fmt::format("the store has schema version {}; this program has {}",
+                                     (*identity)->schema, kSchemaVersion)});
+        }
+    }
+
+    void check_checkpoints(const lmdb::Environment& environment, const ConsensusTables& tables) {
+        auto transaction = environment.read();
+        if (!transaction) return;
+        const CheckpointFiles files(options_.recovery.checkpoints);
+        std::set<ContentId> named;
+        const auto check_file = [&](const ContentId& id, std::uint32_t plain_bytes) {
+            if (!named.insert(id).second) return;
+            const auto plain = files.get(id, plain_bytes);
+            if (!plain) report_.add({Severity::healed, "checkpoints", plain.error().text});
+        };
+        const auto rounds = tables.checkpoints.rounds(*transaction, committee_.epoch());
+        if (!rounds) return report_.add({Severity::healed, "checkpoints", rounds.error().text});
+        for (const dag::Round round : *rounds) {
+            tell("checkpoints", done_);
+            // A row that does not verify was reported with its table.
+            const auto checkpoint = tables.checkpoints.find(*transaction, committee_.epoch(), round);
+            if (!checkpoint || !*checkpoint) continue;
+            for (const CheckpointSegment& segment : (*checkpoint)->segments)
+                check_file(segment.file, segment.plain_bytes);
+            const auto state = tables.checkpoints.state(*transaction, (*checkpoint)->last.index);
+            if (state && *state) check_file((*state)->file, (*state)->plain_bytes);
+        }
+    }
+
+    void forecast(const lmdb::Environment& environment, const ConsensusTables& tables) {
+        tell("recovery", done_);
+        auto recovered = recover(environment, tables, committee_, options_.recovery);
+        if (!recovered) return report_.add({Severity::fatal, "recovery", recovered.error().text});
+        report_.forecast.summary = recovered->summary;
+        const Consistency found = verify_consistency(recovered->state);
+        for (const std::string& text : found.faults) report_.add({Severity::fatal, "recovery", text});
+        report_.forecast.starts = found.faults.empty();
+    }
+
+    bool tell(const std::string& step, std::uint64_t done) {
+        if (options_.observe && !options_.observe({step, std::min(done, total_), total_})) ended_ = true;
+        return !ended_;
+    }
+
+    const dag::Committee& committee_;
+    const CheckOptions& options_;
+    const std::vector<EnvironmentPath> environments_;
+    CheckReport report_;
+    std::uint64_t total_ = 0;
+    std::uint64_t done_ = 0;
+    bool ended_ = false;
+};
+
+}  // namespace
+
+void CheckReport::add(Finding finding) {
+    switch (finding.severity) {
+        case Severity::note:
+            ++notes;
+            break;
+        case Severity::healed:
+            ++healed;
+            break;
+        case Severity::fatal:
+            ++fatal;
+            break;
+    }
+    if (findings.size() < kFindingsMax) findings.push_back(std::move(finding));
+}
+
+CheckReport check_home(const std::filesystem::path& home, const dag::Committee& committee,
+                       const CheckOptions& options) {
+    return HomeCheck(home, committee, options).run();
+}
+
+}  // namespace monodon::storage

@@ -1,0 +1,238 @@
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "storage/doctor.hpp"
+#include "storage/doctor_files.hpp"
+#include "storage/files.hpp"
+#include "storage/home.hpp"
+#include "storage/rebuild.hpp"
+#include "storage/tables/consensus_tables.hpp"
+
+namespace monodon::storage {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// A file descriptor that is closed once.
+class Handle {
+ public:
+    explicit Handle(int handle = -1) : handle_(handle) {}
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+    ~Handle() { close(); }
+    void close() {
+        if (handle_ >= 0) ::close(std::exchange(handle_, -1));
+    }
+    [[nodiscard]] int get() const { return handle_; }
+
+ private:
+    int handle_;
+};
+
+Unexpected<Failure> cannot_write(const std::filesystem::path& path, int error) {
+    return fail(error == ENOSPC || error == EDQUOT ? StoreError::no_space : StoreError::failed,
+                fmt::format("cannot write {}: {}", path.string(), system_text(error)));
+}
+
+/// Moves bytes from LMDB, which writes to a pipe on a thread of its own, into a file, so that a copy can be
+/// ended: LMDB sees that the pipe is closed.
+class Copier {
+ public:
+    using Told = std::function<bool(std::uint64_t bytes)>;
+    Copier(std::chrono::seconds limit, Told told) : limit_(limit), told_(std::move(told)) {}
+
+    /// Gives the bytes of the new file, which is durable.
+    Result<std::uint64_t> copy(const lmdb::Environment& environment, const std::filesystem::path& file) {
+        std::array<int, 2> ends{-1, -1};
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot_write(file, errno);
+        Handle from(ends[0]);
+        Handle to(ends[1]);
+        const Handle out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        if (out.get() < 0) return cannot_write(file, errno);
+        Result<void> copied;
+        std::thread source([&] {
+            // The signal of a closed pipe is for this thread and ends with it.
+            sigset_t signals;
+            sigemptyset(&signals);
+            sigaddset(&signals, SIGPIPE);
+            pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+            copied = environment.copy_to(to.get());
+            to.close();
+        });
+        auto moved = move(from.get(), out.get(), file);
+        from.close();
+        source.join();
+        if (!moved) return moved;
+        if (!copied) return Unexpected{copied.error()};
+        if (::fsync(out.get()) != 0) return cannot_write(file, errno);
+        return moved;
+    }
+
+ private:
+    Result<std::uint64_t> move(int from, int to, const std::filesystem::path& file) {
+        const auto begin = Clock::now();
+        std::vector<Byte> buffer(std::size_t{1} << 20);
+        std::uint64_t sum = 0;
+        for (;;) {
+            const auto got = ::read(from, buffer.data(), buffer.size());
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) return cannot_write(file, errno);
+            if (got == 0) return sum;
+            for (ByteView rest(buffer.data(), static_cast<std::size_t>(got)); !rest.empty();) {
+                const auto done = ::write(to, rest.data(), rest.size());
+                if (done < 0 && errno == EINTR) continue;
+                if (done < 0) return cannot_write(file, errno);
+                rest = rest.subspan(static_cast<std::size_t>(done));
+            }
+            sum += static_cast<std::uint64_t>(got);
+            if (told_ && !told_(sum)) return fail(StoreError::failed, "it was ended");
+            if (Clock::now() - begin > limit_) {
+                return fail(StoreError::failed,
+                            fmt::format("copying took longer than {} s, in which a running node cannot use "
+                                        "its pages again; stop the node, or allow more time",
+                                        limit_.count()));
+            }
+        }
+    }
+
+    const std::chrono::seconds limit_;
+    const Told told_;
+};
+
+Result<void> mark_copy(const std::filesystem::path& destination, BackupReport& report) {
+    {
+        auto home = Home::open(destination);
+        if (!home) return fail(StoreError::failed, home.error().text);
+        if (auto marked = home->mark_ask_first(); !marked)
+            return fail(StoreError::failed, marked.error().text);
+    }
+    auto environment = open_to_read(destination / "consensus");
+    if (!environment) return Unexpected{environment.error()};
+    auto tables = ConsensusTables::open(**environment);
+    if (!tables) return Unexpected{tables.error()};
+    auto transaction = (*environment)->read();
+    if (!transaction) return Unexpected{transaction.error()};
+    const auto progress = tables->metadata.progress(*transaction);
+    if (!progress) return Unexpected{progress.error()};
+    report.last_commit = {progress->last_commit, progress->last_commit_digest};
+    report.highest_round = progress->highest_round;
+    return {};
+}
+
+class Backup {
+ public:
+    Backup(const std::filesystem::path& home, const BackupOptions& options)
+        : options_(options), environments_(environments_of(home)) {
+        for (const EnvironmentPath& each : environments_) total_ += each.bytes;
+    }
+
+    Result<BackupReport> run() {
+        if (environments_.empty()) return fail(StoreError::missing, "there is no store in this home");
+        if (std::filesystem::exists(options_.destination)) {
+            return fail(StoreError::failed, fmt::format("{} exists already", options_.destination.string()));
+        }
+        if (auto made = make_private_directory(options_.destination); !made) return Unexpected{made.error()};
+        auto done = copy_all();
+        if (done) return report_;
+        std::error_code ignored;
+        std::filesystem::remove_all(options_.destination, ignored);
+        return Unexpected{done.error()};
+    }
+
+ private:
+    Result<void> copy_all() {
+        // Also where no batch is yet: a home without it does not start.
+        auto made = make_private_directory(options_.destination / "batches");
+        if (!made) return made;
+        for (const EnvironmentPath& each : environments_) {
+            if (auto copied = copy_one(each); !copied) {
+                // Retention took it away meanwhile: nothing refers to it any more.
+                const bool left = each.name.starts_with("batches/") && !std::filesystem::exists(each.data());
+                if (!left) return copied;
+            }
+        }
+        if (auto marked = mark_copy(options_.destination, report_); !marked) return marked;
+        for (const char* directory : {"batches", "consensus", ""}) {
+            if (auto synced = sync_directory(options_.destination / directory); !synced) return synced;
+        }
+        return {};
+    }
+
+    Result<void> copy_one(const EnvironmentPath& path) {
+        const auto to = options_.destination / path.name;
+        if (auto made = make_private_directory(to); !made) return made;
+        auto environment = open_to_read(path.directory);
+        if (!environment) return Unexpected{environment.error()};
+        Copier copier(options_.time_limit, [&](std::uint64_t bytes) {
+            return !options_.observe ||
+                   options_.observe({path.name, std::min(done_ + bytes, total_), total_});
+        });
+        auto bytes = copier.copy(**environment, to / "data.mdb");
+        if (!bytes) return Unexpected{bytes.error()};
+        done_ += path.bytes;
+        report_.bytes += *bytes;
+        ++report_.environments;
+        return sync_directory(to);
+    }
+
+    const BackupOptions& options_;
+    const std::vector<EnvironmentPath> environments_;
+    BackupReport report_;
+    std::uint64_t total_ = 0;
+    std::uint64_t done_ = 0;
+};
+
+Result<void> compact_one(const EnvironmentPath& path, const Copier::Told& told) {
+    auto fresh = path.data();
+    fresh += ".compact";
+    std::error_code ignored;
+    std::filesystem::remove(fresh, ignored);
+    {
+        auto environment = open_to_read(path.directory);
+        if (!environment) return Unexpected{environment.error()};
+        auto bytes = Copier(std::chrono::hours(24), told).copy(**environment, fresh);
+        if (!bytes) {
+            std::filesystem::remove(fresh, ignored);
+            return Unexpected{bytes.error()};
+        }
+    }
+    std::error_code error;
+    std::filesystem::rename(fresh, path.data(), error);
+    if (error) return fail(StoreError::failed, fmt::format("{}: {}", fresh.string(), error.message()));
+    return sync_directory(path.directory);
+}
+
+}  // namespace
+
+Result<BackupReport> backup_home(const std::filesystem::path& home, const BackupOptions& options) {
+    return Backup(home, options).run();
+}
+
+Result<CompactReport> compact_home(const std::filesystem::path& home, const DoctorObserver& observe) {
+    CompactReport report;
+    auto environments = environments_of(home);
+    for (const EnvironmentPath& each : environments) report.bytes_before += each.bytes;
+    std::uint64_t done = 0;
+    for (const EnvironmentPath& each : environments) {
+        if (each.name == "consensus") {
+            if (auto rebuilt = rebuild_indices(each.directory); !rebuilt) return Unexpected{rebuilt.error()};
+        }
+        auto compacted = compact_one(each, [&](std::uint64_t bytes) {
+            return !observe ||
+                   observe({each.name, std::min(done + bytes, report.bytes_before), report.bytes_before});
+        });
+        if (!compacted) return Unexpected{compacted.error()};
+        done += each.bytes;
+    }
+    for (const EnvironmentPath& each : environments_of(home)) report.bytes_after += each.bytes;
+    return report;
+}
+
+}  // namespace monodon::storage

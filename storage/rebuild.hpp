@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+
+#include "storage/error.hpp"
+
+namespace monodon::storage {
+
+/// Writes the indices of the certificates (by digest, by author, by batch) and the marks of committed ones
+/// again from the certificates and commits, in the consensus environment of a home in which no node runs.
+/// What leads nowhere is removed. A crash in between leaves some of them: it is done again.
+[[nodiscard]] Result<void> rebuild_indices(const std::filesystem::path& consensus);
+
+}  // namespace monodon::storage

@@ -1,0 +1,148 @@
+"""The committee that is attacked and what every row of the table needs: three honest validators under a light
+load, the key of the fourth in the hands of the attacker, and a clock on the commits."""
+
+import itertools
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+
+from harness import Load, check, wait_until  # noqa: E402
+
+import identity as ids  # noqa: E402
+from peer import CLIENT, MEMBER, Closed, Peer, own_pem  # noqa: E402
+
+VICTIM = "v0"
+WITNESS = "v1"
+INSIDER = "v3"
+# A row asserts that commits never pause for longer. Without any attack a machine under load has pauses of a
+# second; the design allows 5 s.
+PAUSE_MAX = 5.0
+MIB = 1 << 20
+# What the allocator keeps and what the load adds meanwhile, on top of what a row allows.
+SLACK = 16 * MIB
+
+
+class CommitClock(threading.Thread):
+    """How long the committee has gone without a commit, as an honest validator sees it, and the most memory
+    that the victim has held."""
+
+    def __init__(self, committee, rss):
+        super().__init__(daemon=True)
+        self.committee = committee
+        self.rss = rss
+        self.peak = 0
+        self.last = (0, time.monotonic())
+        self.longest = 0.0
+        self.stopped = threading.Event()
+
+    def run(self):
+        while not self.stopped.wait(0.05):
+            self.peak = max(self.peak, self.rss())
+            try:
+                commit = self.committee.status(WITNESS)["commit"]
+            except OSError:
+                continue
+            now = time.monotonic()
+            self.longest = max(self.longest, now - self.last[1])
+            if commit > self.last[0]:
+                self.last = (commit, now)
+
+    def reset(self):
+        self.longest = time.monotonic() - self.last[1]
+
+
+class Arena:
+    def __init__(self, committee):
+        self.committee = committee
+        committee.up("--set", "net.loopback_exempt=false")
+        self.victim = committee.address(VICTIM, "peer")
+        self.victim_pid = committee.status(VICTIM)["pid"]
+        self.insider = ids.Identity.of_home(committee.home(INSIDER))
+        committee.down(INSIDER)
+        self.insider_address = committee.address(INSIDER, "peer")
+        self.hosts = (f"127.0.{high}.{low}" for high in itertools.count(1) for low in range(1, 250))
+        self.insider_pem = own_pem(self.insider)
+        with self.client() as first:
+            self.chain, self.genesis, self.epoch, self.digest = first.ack[1:5]
+        self.load = Load(committee, [WITNESS], wait="committed", threads=1, prefix="hostile", pause=0.05)
+        self.clock = CommitClock(committee, self.rss_now)
+        self.load.wait_for(1)
+        self.clock.start()
+
+    def host(self):
+        """An address of 127/8 from which nobody has come yet."""
+        return next(self.hosts)
+
+    def pid(self):
+        return self.committee.status(VICTIM)["pid"]
+
+    def rss_now(self):
+        """RssAnon of the victim, in bytes."""
+        with open(f"/proc/{self.victim_pid}/status", encoding="ascii") as file:
+            line = next(line for line in file if line.startswith("RssAnon:"))
+        return int(line.split()[1]) * 1024
+
+    def rss(self):
+        """The same, and the beginning of what bounded() looks at."""
+        self.clock.peak = now = self.rss_now()
+        return now
+
+    def raw(self, source=None, **fields):
+        return Peer(self.victim, source or self.host(), **fields)
+
+    def client(self, source=None, **fields):
+        """A connection of a client that has been accepted."""
+        peer = Connected(self.victim, source or self.host(), **fields)
+        peer.greet(role=CLIENT)
+        return peer
+
+    def member_hello(self, **changes):
+        return {"chain": self.chain, "genesis": self.genesis, "epoch": self.epoch, "committee": self.digest,
+                "role": MEMBER, **changes}
+
+    def member(self, address=None, changes=None, **fields):
+        """A connection with the key of the fourth validator. The validator is another process each time, so
+        that the new connection replaces an older one."""
+        hello = self.member_hello(nonce=time.monotonic_ns(), **(changes or {}))
+        address = address or self.victim
+
+        def connected():
+            peer = Connected(address, self.host(), pem=self.insider_pem, **fields)
+            try:
+                peer.greet(**hello)
+            except Closed as error:
+                peer.close()
+                return str(error) if "GOAWAY" not in str(error) else None
+            return peer
+
+        return wait_until("the connection of the insider", connected)
+
+    def served(self, seconds=5.0):
+        """An honest client is served by the victim; how long that took."""
+        begin = time.monotonic()
+        with self.client():
+            pass
+        took = time.monotonic() - begin
+        check(took < seconds, f"an honest client waited {took:.1f} s")
+        return took
+
+    def bounded(self, before, allowed, what):
+        grown = max(self.clock.peak, self.rss_now()) - before
+        limit = f"{grown / MIB:.1f} MiB more at its most, allowed are {allowed / MIB:.1f}"
+        check(grown <= allowed + SLACK, f"{what}: {limit}")
+        return f"RssAnon at most {grown / MIB:+.1f} MiB"
+
+    def stop(self):
+        self.clock.stopped.set()
+        self.load.stop()
+
+
+class Connected(Peer):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,140 @@
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+
+#include <catch2/catch.hpp>
+
+#include "storage/store_reader.hpp"
+#include "tests/storage/support.hpp"
+
+using namespace monodon;
+using namespace monodon::storage;
+using namespace monodon::storage::test;
+using dag::Round, dag::ValidatorIndex;
+
+namespace {
+
+/// What LMDB returns when its map is full.
+constexpr int kMapFull = -30792;
+
+/// Lets the n-th step of the disk fail, counted from 1, so often in a row.
+struct NthFault {
+    std::uint64_t nth = 0;
+    int error = 0;
+    std::uint64_t times = 1;
+    std::atomic<std::uint64_t> steps = 0;
+    std::atomic<bool> commit_failed = false;
+    /// Not before the store is open.
+    std::atomic<bool> armed = false;
+
+    int operator()(lmdb::DiskStep step) {
+        if (!armed) return 0;
+        const std::uint64_t at = ++steps;
+        if (at < nth || at >= nth + times) return 0;
+        // LMDB reserves nothing itself: the map is found full by a row or by a commit.
+        if (step == lmdb::DiskStep::reserve && error == kMapFull) return 0;
+        if (step == lmdb::DiskStep::commit) commit_failed = true;
+        return error;
+    }
+};
+
+/// Rounds of votes, certificates and commits, one write in flight, until all are durable or the writer ends.
+struct Scenario {
+    static constexpr int kRounds = 4;
+    TemporaryDirectory directory;
+    std::shared_ptr<NthFault> fault = std::make_shared<NthFault>();
+    std::vector<std::vector<dag::Record>> writes;
+    std::size_t acknowledged = 0;
+    std::optional<std::string> fatal;
+
+    Scenario() {
+        // Made without faults: the store itself is not what is tried here.
+        open_consensus(consensus_options(directory.path())).reset();
+        DagMaker maker;
+        for (int round = 0; round < kRounds; ++round) {
+            const auto made = maker.add_round();
+            writes.push_back({dag::VoteRecord{vote_for(made.certificates[0]->ref())}});
+            writes.push_back(made.records());
+        }
+    }
+    void run() {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::size_t done = 0;
+        auto options = consensus_options(directory.path());
+        options.environment.create = false;
+        options.environment.faults = [state = fault](lmdb::DiskStep step) { return (*state)(step); };
+        options.retry_after = std::chrono::milliseconds(1);
+        options.fatal = [&](const std::string& reason) {
+            const std::lock_guard lock(mutex);
+            fatal = reason;
+            changed.notify_all();
+        };
+        auto opened = ConsensusStore::open(options, four_members());
+        REQUIRE(opened);
+        fault->armed = true;
+        for (const auto& records : writes) {
+            (*opened)->write(records, [&] {
+                const std::lock_guard lock(mutex);
+                ++done;
+                changed.notify_all();
+            });
+            std::unique_lock lock(mutex);
+            const std::size_t wanted = acknowledged + 1;
+            REQUIRE(
+                changed.wait_for(lock, std::chrono::seconds(30), [&] { return fatal || done == wanted; }));
+            acknowledged = done;
+            if (fatal) break;
+        }
+        // The writer ends before what its callbacks use.
+        opened->reset();
+    }
+    /// All that was acknowledged is there, and what follows it is there as a whole or not at all.
+    void check() const {
+        const auto store = open_consensus(consensus_options(directory.path()));
+        const auto recovered = recover(*store, four_members(), {});
+        if (!recovered) FAIL(recovered.error().text);
+        CHECK(verify_store(*store, four_members()).faults.empty());
+        const std::size_t votes = (acknowledged + 1) / 2;
+        const std::size_t commits = acknowledged / 2;
+        CHECK(recovered->state.commits.size() >= commits);
+        CHECK(recovered->state.commits.size() <= commits + 1);
+        CHECK(recovered->state.certificates.size() == recovered->state.commits.size() * 4);
+        if (votes > 0) {
+            REQUIRE(recovered->state.votes.size() == 1);
+            CHECK(recovered->state.votes[0].round >= Round{votes});
+        }
+    }
+};
+
+std::uint64_t steps_of_a_whole_run() {
+    Scenario scenario;
+    scenario.run();
+    REQUIRE_FALSE(scenario.fatal);
+    REQUIRE(scenario.acknowledged == scenario.writes.size());
+    scenario.check();
+    return scenario.fault->steps;
+}
+
+}  // namespace
+
+TEST_CASE("a full disk, a broken one and a full map at any step lose nothing that was acknowledged") {
+    const std::uint64_t steps = steps_of_a_whole_run();
+    REQUIRE(steps > 50);
+    for (const int error : {ENOSPC, EIO, kMapFull}) {
+        for (std::uint64_t nth = 1; nth <= steps; ++nth) {
+            Scenario scenario;
+            scenario.fault->nth = nth;
+            scenario.fault->error = error;
+            scenario.fault->times = error == ENOSPC ? 3 : 1;
+            scenario.run();
+            INFO("error " << error << " at step " << nth << " of " << steps);
+            // A commit that failed may have reached the disk, and is never tried again.
+            const bool hopeless = error == EIO || (error == ENOSPC && scenario.fault->commit_failed);
+            CHECK(scenario.fatal.has_value() == hopeless);
+            if (!hopeless) CHECK(scenario.acknowledged == scenario.writes.size());
+            scenario.check();
+        }
+    }
+}
