@@ -34,13 +34,14 @@ class CommitClock(threading.Thread):
         self.committee = committee
         self.rss = rss
         self.peak = 0
+        self.lock = threading.Lock()  # of the peak
         self.last = (0, time.monotonic())
         self.longest = 0.0
         self.stopped = threading.Event()
 
     def run(self):
         while not self.stopped.wait(0.05):
-            self.peak = max(self.peak, self.rss())
+            self.sample()
             try:
                 commit = self.committee.status(WITNESS)["commit"]
             except OSError:
@@ -49,6 +50,13 @@ class CommitClock(threading.Thread):
             self.longest = max(self.longest, now - self.last[1])
             if commit > self.last[0]:
                 self.last = (commit, now)
+
+    def sample(self, anew=False):
+        """Bytes now, and the peak follows; a peak that begins anew forgets what was before."""
+        with self.lock:
+            now = self.rss()
+            self.peak = now if anew else max(self.peak, now)
+            return now
 
     def reset(self):
         self.longest = time.monotonic() - self.last[1]
@@ -87,8 +95,7 @@ class Arena:
 
     def rss(self):
         """The same, and the beginning of what bounded() looks at."""
-        self.clock.peak = now = self.rss_now()
-        return now
+        return self.clock.sample(anew=True)
 
     def raw(self, source=None, **fields):
         return Peer(self.victim, source or self.host(), **fields)
@@ -130,7 +137,8 @@ class Arena:
         return took
 
     def bounded(self, before, allowed, what):
-        grown = max(self.clock.peak, self.rss_now()) - before
+        self.clock.sample()
+        grown = self.clock.peak - before
         limit = f"{grown / MIB:.1f} MiB more at its most, allowed are {allowed / MIB:.1f}"
         check(grown <= allowed + SLACK, f"{what}: {limit}")
         return f"RssAnon at most {grown / MIB:+.1f} MiB"
