@@ -73,6 +73,28 @@ Result<void> check(const std::vector<std::string>& settings) {
     return failure(node::kExitConfiguration, fmt::format("{}", fmt::join(config.error(), "\nmonodon: ")));
 }
 
+/// Keys and stores are of one chain, and a new genesis file would be of another.
+Result<void> check_unused(const TestnetDir& testnet) {
+    const std::string root = testnet.root().string();
+    std::error_code ignored;
+    if (fs::exists(root, ignored) && !fs::is_directory(root, ignored)) {
+        return failure(kExitUsage, fmt::format("{} is no directory", root));
+    }
+    std::vector<std::string> held;
+    if (fs::exists(testnet.genesis(), ignored)) held.push_back(testnet.genesis().filename().string());
+    for (const TestnetNode& node : testnet.nodes()) {
+        const node::HomePaths home = testnet.home(node.name);
+        if (fs::exists(home.key(), ignored) || fs::exists(home.consensus(), ignored))
+            held.push_back(node.name);
+    }
+    if (held.empty()) return {};
+    return failure(kExitUsage,
+                   fmt::format("{0} holds {1} of a committee, but no testnet.json with its addresses: "
+                               "put that file back, take another --dir, or remove {0} to make a new "
+                               "committee",
+                               root, fmt::join(held, ", ")));
+}
+
 }  // namespace
 
 std::uint16_t port_of(const Descriptor& listener) {
@@ -91,42 +113,45 @@ Result<Descriptor> listen_on_loopback(std::uint16_t port) {
     }
 }
 
-Result<void> check_settings(const TestnetUp& options) {
-    std::vector<std::string> settings = options.settings;
-    for (const std::string& line : options.node_settings) settings.push_back(line.substr(line.find(':') + 1));
-    return check(settings);
-}
-
-Result<std::pair<TestnetDir, std::vector<Listeners>>> make_testnet(const TestnetUp& options) {
+Result<TestnetDir> plan_testnet(const TestnetUp& options) {
     const unsigned count = options.validators.value_or(4);
     if (count == 0 || count > kValidatorsMax) {
         return failure(kExitUsage,
                        fmt::format("-n {}: a committee has 1 to {} validators", count, kValidatorsMax));
     }
     TestnetDir testnet(options.dir);
-    std::vector<Listeners> listeners;
-    std::vector<node::GenesisMember> members;
     for (unsigned index = 0; index < count; ++index) {
-        TestnetNode node{fmt::format("v{}", index), {}, {}, {}};
+        testnet.nodes().push_back({fmt::format("v{}", index), {}, {}, {}});
+    }
+    if (auto unused = check_unused(testnet); !unused) return Unexpected{unused.error()};
+    if (auto applied = apply_options(testnet, options); !applied) return Unexpected{applied.error()};
+    return testnet;
+}
+
+Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api) {
+    std::vector<Listeners> listeners;
+    for (TestnetNode& node : testnet.nodes()) {
         Listeners sockets;
         auto peer = listen_on_loopback(0);
         if (!peer) return Unexpected{peer.error()};
         sockets.peer = std::move(*peer);
         node.peer_address = loopback(sockets.peer);
-        if (options.api) {
-            auto api = listen_on_loopback(0);
-            if (!api) return Unexpected{api.error()};
-            sockets.api = std::move(*api);
+        if (api) {
+            auto opened = listen_on_loopback(0);
+            if (!opened) return Unexpected{opened.error()};
+            sockets.api = std::move(*opened);
             node.api_address = loopback(sockets.api);
         }
+        listeners.push_back(std::move(sockets));
+    }
+    std::vector<node::GenesisMember> members;
+    for (const TestnetNode& node : testnet.nodes()) {
         const auto home = node::init_home(testnet.home(node.name).root);
         if (!home) return failure(kExitFailed, home.error());
         members.push_back({node.name, home->peer, 1, {node.peer_address}});
-        testnet.nodes().push_back(std::move(node));
-        listeners.push_back(std::move(sockets));
     }
     if (auto saved = save_genesis(testnet, std::move(members)); !saved) return Unexpected{saved.error()};
-    return std::pair{std::move(testnet), std::move(listeners)};
+    return listeners;
 }
 
 Result<Listeners> listen_again(const TestnetNode& node) {
@@ -171,18 +196,24 @@ Result<ProcessId> start_node(const TestnetDir& testnet, const TestnetNode& node,
     return process;
 }
 
-Result<void> apply_settings(TestnetDir& testnet, const TestnetUp& options) {
+Result<void> apply_options(TestnetDir& testnet, const TestnetUp& options) {
+    for (const auto* names : {&options.without, &options.only}) {
+        if (const auto selected = testnet.select(*names); !selected) return Unexpected{selected.error()};
+    }
     for (TestnetNode& node : testnet.nodes()) {
         for (const std::string& setting : options.settings) lay_over(node.settings, setting);
     }
     for (const std::string& line : options.node_settings) {
         const auto colon = line.find(':');
-        const std::string name = line.substr(0, colon);
-        const auto node = std::ranges::find(testnet.nodes(), name, &TestnetNode::name);
-        if (colon == std::string::npos || node == testnet.nodes().end()) {
-            return failure(
-                kExitUsage,
-                fmt::format("--node-set {}: write NAME:KEY=VALUE, for example v3:log.level=debug", line));
+        if (colon == std::string::npos) {
+            return failure(kExitUsage, fmt::format("--node-set {}: write NAME:KEY=VALUE, for example "
+                                                   "{}:log.level=debug",
+                                                   line, testnet.nodes().front().name));
+        }
+        const auto node = std::ranges::find(testnet.nodes(), line.substr(0, colon), &TestnetNode::name);
+        if (node == testnet.nodes().end()) {
+            return failure(kExitUsage, fmt::format("--node-set {}: {}", line,
+                                                   testnet.find(line.substr(0, colon)).error().message));
         }
         lay_over(node->settings, line.substr(colon + 1));
     }

@@ -18,12 +18,13 @@ struct Listeners {
 [[nodiscard]] Result<Descriptor> listen_on_loopback(std::uint16_t port);
 [[nodiscard]] std::uint16_t port_of(const Descriptor& listener);
 
-/// Whether a node would start with the settings of the options.
-[[nodiscard]] Result<void> check_settings(const TestnetUp& options);
-
-/// A new committee in an empty or missing directory: keys, homes, genesis, addresses. The listeners are those
-/// of its nodes, in order.
-[[nodiscard]] Result<std::pair<TestnetDir, std::vector<Listeners>>> make_testnet(const TestnetUp& options);
+/// The committee that the options describe, without addresses, and with nothing written yet. Refuses settings
+/// that no node would start with, names of nodes that it has not, and a directory with homes or a genesis
+/// file.
+[[nodiscard]] Result<TestnetDir> plan_testnet(const TestnetUp& options);
+/// Makes a planned committee: listeners, then keys, homes and genesis. The listeners are those of its nodes,
+/// in order; their addresses go into the nodes.
+[[nodiscard]] Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api);
 /// The listeners of a node at the ports it has.
 [[nodiscard]] Result<Listeners> listen_again(const TestnetNode& node);
 
@@ -31,7 +32,8 @@ struct Listeners {
 [[nodiscard]] Result<ProcessId> start_node(const TestnetDir& testnet, const TestnetNode& node,
                                            const Listeners& listeners);
 
-/// The settings of every node with those of the options laid over, checked as the node will check them.
-[[nodiscard]] Result<void> apply_settings(TestnetDir& testnet, const TestnetUp& options);
+/// Checks the names of nodes in the options, and lays their settings over those of the nodes, checked as the
+/// node will check them.
+[[nodiscard]] Result<void> apply_options(TestnetDir& testnet, const TestnetUp& options);
 
 }  // namespace monodon::tools

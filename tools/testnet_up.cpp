@@ -41,12 +41,19 @@ class Up {
     explicit Up(const TestnetUp& options) : options_(options), testnet_(options.dir) {}
 
     Result<void> run() {
+        // What is wrong with the options is said before a directory is made for them.
+        if (!TestnetDir::exists(options_.dir)) {
+            if (auto planned = plan_testnet(options_); !planned) return Unexpected{planned.error()};
+        }
         std::error_code error;
         fs::create_directories(options_.dir, error);
         if (error) return failure(kExitFailed, fmt::format("{}: {}", options_.dir, error.message()));
         auto lock = lock_testnet(options_.dir);
         if (!lock) return Unexpected{lock.error()};
-        if (auto prepared = prepare(); !prepared) return prepared;
+        // Looked at again: another command may have made it while this one waited for the lock.
+        const bool exists = TestnetDir::exists(options_.dir);
+        if (auto ready = exists ? take_over() : make(); !ready) return ready;
+        if (auto saved = testnet_.save(); !saved) return saved;
         announce();
         begin_ = Clock::now();
         if (auto started = start(); !started) {
@@ -61,34 +68,29 @@ class Up {
     }
 
  private:
-    /// Listeners are bound before anything is written: a committee is made whole or not at all.
-    Result<void> prepare() {
-        if (TestnetDir::exists(options_.dir)) {
-            auto loaded = TestnetDir::load(options_.dir);
-            if (!loaded) return Unexpected{loaded.error()};
-            testnet_ = std::move(*loaded);
-            const std::size_t size = testnet_.nodes().size();
-            if (options_.validators && *options_.validators != size) {
-                return failure(kExitUsage,
-                               fmt::format("{} holds a committee of {}; leave out -n or take another --dir",
-                                           options_.dir, size));
-            }
-        } else {
-            if (auto checked = check_settings(options_); !checked) return checked;
-            auto made = make_testnet(options_);
-            if (!made) return Unexpected{made.error()};
-            testnet_ = std::move(made->first);
-            for (std::size_t at = 0; at < made->second.size(); ++at) {
-                listeners_[testnet_.nodes()[at].name] = std::move(made->second[at]);
-            }
+    Result<void> take_over() {
+        auto loaded = TestnetDir::load(options_.dir);
+        if (!loaded) return Unexpected{loaded.error()};
+        testnet_ = std::move(*loaded);
+        const std::size_t size = testnet_.nodes().size();
+        if (options_.validators && *options_.validators != size) {
+            return failure(kExitUsage,
+                           fmt::format("{} holds a committee of {}; leave out -n or take another --dir",
+                                       options_.dir, size));
         }
-        std::vector<std::string> named = options_.without;
-        named.insert(named.end(), options_.only.begin(), options_.only.end());
-        for (const std::string& name : named) {
-            if (auto found = testnet_.find(name); !found) return Unexpected{found.error()};
+        return apply_options(testnet_, options_);
+    }
+
+    Result<void> make() {
+        auto planned = plan_testnet(options_);
+        if (!planned) return Unexpected{planned.error()};
+        testnet_ = std::move(*planned);
+        auto listeners = make_testnet(testnet_, options_.api);
+        if (!listeners) return Unexpected{listeners.error()};
+        for (std::size_t at = 0; at < listeners->size(); ++at) {
+            listeners_[testnet_.nodes()[at].name] = std::move((*listeners)[at]);
         }
-        if (auto applied = apply_settings(testnet_, options_); !applied) return applied;
-        return testnet_.save();
+        return {};
     }
 
     void announce() const {

@@ -163,11 +163,13 @@ TEST_CASE("a committee is made with keys, homes and addresses that its genesis n
     options.validators = 4;
     options.settings = {"log.level=debug"};
     options.node_settings = {"v3:debug.send_delay=20ms"};
-    auto made = make_testnet(options);
-    REQUIRE(made);
-    auto& [testnet, listeners] = *made;
-    REQUIRE(listeners.size() == 4);
-    REQUIRE(apply_settings(testnet, options));
+    auto planned = plan_testnet(options);
+    REQUIRE(planned);
+    TestnetDir& testnet = *planned;
+    CHECK(fs::is_empty(folder.path()));
+    const auto listeners = make_testnet(testnet, options.api);
+    REQUIRE(listeners);
+    REQUIRE(listeners->size() == 4);
     CHECK(testnet.nodes()[3].settings ==
           std::vector<std::string>{"log.level=debug", "debug.send_delay=20ms"});
     CHECK(testnet.nodes()[0].settings == std::vector<std::string>{"log.level=debug"});
@@ -175,14 +177,65 @@ TEST_CASE("a committee is made with keys, homes and addresses that its genesis n
         CHECK(fs::exists(testnet.home(node.name).key()));
         CHECK(fs::exists(testnet.home(node.name).config()));
         CHECK(fs::exists(testnet.home(node.name).genesis()));
+        CHECK(node.peer_address.starts_with("127.0.0.1:"));
     }
+}
+
+TEST_CASE("a committee that cannot be made as it was asked for leaves nothing behind") {
+    const Folder folder;
+    TestnetUp options;
+    options.dir = (folder.path() / "net").string();
+    const auto refusal = [&options] {
+        options.wait = false;
+        CHECK(testnet_up(options) != kExitDone);
+        CHECK_FALSE(fs::exists(options.dir));
+        const auto planned = plan_testnet(options);
+        REQUIRE_FALSE(planned);
+        return planned.error();
+    };
+    options.validators = 0;
+    CHECK(refusal().code == kExitUsage);
+    options.validators = 4;
     options.node_settings = {"v9:log.level=debug"};
-    CHECK_FALSE(apply_settings(testnet, options));
+    CHECK(refusal().message.find("v0, v1, v2, v3") != std::string::npos);
+    options.node_settings = {"log.level=debug"};
+    CHECK(refusal().message.find("NAME:KEY=VALUE") != std::string::npos);
     options.node_settings = {"v1:log.levle=debug"};
-    const auto wrong = apply_settings(testnet, options);
-    REQUIRE_FALSE(wrong);
-    CHECK(wrong.error().code == kExitConfiguration);
-    CHECK(wrong.error().message.find("log.level") != std::string::npos);
+    CHECK(refusal().code == kExitConfiguration);
+    CHECK(refusal().message.find("log.level") != std::string::npos);
+    options.node_settings = {};
+    options.without = {"v4"};
+    CHECK(refusal().message.find("v0, v1, v2, v3") != std::string::npos);
+}
+
+TEST_CASE("a directory with the homes of a committee is not taken for a new one") {
+    const Folder folder;
+    TestnetUp options;
+    options.dir = folder.path().string();
+    options.wait = false;
+    auto planned = plan_testnet(options);
+    REQUIRE(planned);
+    REQUIRE(make_testnet(*planned, true));
+    const std::string file = planned->genesis().string();
+    const auto before = last_lines(file, 1000);
+    REQUIRE_FALSE(before.empty());
+
+    CHECK(testnet_up(options) == kExitUsage);
+    CHECK(last_lines(file, 1000) == before);
+    CHECK_FALSE(TestnetDir::exists(folder.path()));
+    const auto refused = plan_testnet(options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("genesis.json, v0, v1, v2, v3") != std::string::npos);
+    CHECK(refused.error().message.find("testnet.json") != std::string::npos);
+
+    // A store alone is enough.
+    fs::remove(planned->genesis());
+    for (const TestnetNode& node : planned->nodes()) fs::remove(planned->home(node.name).key());
+    CHECK(plan_testnet(options));
+    fs::create_directory(planned->home("v2").consensus());
+    const auto again = plan_testnet(options);
+    REQUIRE_FALSE(again);
+    CHECK(again.error().message.find(" v2 of a committee") != std::string::npos);
 }
 
 TEST_CASE("the DAG as text has a line for each round and a cell for each validator") {
