@@ -63,7 +63,11 @@ struct RecoveryForecast {
 
 struct CheckOptions {
     DoctorObserver observe = {};
+    /// But for `executed`, which the check asks for.
     RecoveryOptions recovery;
+    /// The last commit that the application has made durable in this directory. Called once the structure of
+    /// its environment was found whole; without it nothing is executed.
+    std::function<Result<dag::CommitIndex>(const std::filesystem::path& state)> executed = {};
 };
 
 struct CheckReport {
@@ -104,6 +108,8 @@ struct StatReport {
 struct BackupOptions {
     /// Must not exist.
     std::filesystem::path destination;
+    /// Of the chain.
+    dag::Epoch epoch = {};
     /// For the read transaction of one environment: the running node cannot use pages again meanwhile.
     std::chrono::seconds time_limit{60};
     DoctorObserver observe = {};
@@ -114,9 +120,10 @@ struct BackupReport {
     dag::CommitClaim last_commit;
     dag::Round highest_round;
 };
-/// Copies state, then consensus, then batches, each as of one moment, and marks the copy: a node that starts
-/// on it asks the others where they last saw it before it signs anything. Also beside a running node. Keys
-/// and configuration are not copied. What was made is removed if it fails.
+/// Copies state, then consensus, then batches, each as of one moment. The copy is marked before anything is
+/// in it: a node that starts on it asks the others where they last saw it before it signs anything. Also
+/// beside a running node. Keys, configuration and local checkpoints are not copied. What was made is removed
+/// if it fails.
 [[nodiscard]] Result<BackupReport> backup_home(const std::filesystem::path& home,
                                                const BackupOptions& options);
 
@@ -125,7 +132,8 @@ struct CompactReport {
     std::uint64_t bytes_after = 0;
 };
 /// Writes each environment again without its free pages, and puts it in the place of the old one. The indices
-/// of certificates are written anew first.
+/// of certificates are written anew first. `damaged`, and nothing was done, if the structure of one is not
+/// whole.
 [[nodiscard]] Result<CompactReport> compact_home(const std::filesystem::path& home,
                                                  const DoctorObserver& observe);
 

@@ -6,6 +6,7 @@
 #include "storage/checkpoint_files.hpp"
 #include "storage/doctor.hpp"
 #include "storage/doctor_files.hpp"
+#include "storage/home.hpp"
 #include "storage/lmdb/pages.hpp"
 #include "storage/record.hpp"
 #include "storage/tables/batches.hpp"
@@ -37,7 +38,7 @@ Severity severity_of(std::string_view table) {
 class HomeCheck {
  public:
     HomeCheck(const std::filesystem::path& home, const dag::Committee& committee, const CheckOptions& options)
-        : committee_(committee), options_(options), environments_(environments_of(home)) {
+        : home_(home), committee_(committee), options_(options), environments_(environments_of(home)) {
         for (const EnvironmentPath& each : environments_) total_ += each.bytes;
     }
 
@@ -46,21 +47,45 @@ class HomeCheck {
         for (const EnvironmentPath& each : environments_) {
             const bool sound = check_environment(each);
             if (ended_) return std::move(report_);
+            // LMDB reads a file only whose structure was found whole.
+            if (each.name == "state" && sound) ask_executed(each);
             if (each.name != "consensus") continue;
             consensus = true;
-            // LMDB reads a file only whose structure was found whole.
             if (sound) check_consensus(each);
         }
-        if (!consensus) {
-            report_.add({Severity::fatal, "consensus",
-                         "there is no store: if this home is not new, put it back or let the validator "
-                         "rejoin (`monodon init --rejoin`)"});
-        }
+        check_marks(consensus);
         report_.complete = true;
         return std::move(report_);
     }
 
  private:
+    void check_marks(bool consensus) {
+        const bool fresh = std::filesystem::exists(home_ / Home::kFresh);
+        if (std::filesystem::exists(home_ / Home::kAskFirst)) {
+            report_.add({Severity::note, "home",
+                         "marked: the next start asks the others where they last saw this validator before "
+                         "it votes or proposes"});
+        }
+        if (fresh) return report_.add({Severity::note, "home", "new: the next start makes its store"});
+        if (!consensus) {
+            report_.add({Severity::fatal, "consensus",
+                         "there is no store: put it back, or let the validator rejoin (`monodon init "
+                         "--rejoin`)"});
+        }
+        if (!std::filesystem::exists(home_ / "batches")) {
+            report_.add({Severity::fatal, "batches",
+                         "the directory is missing, and with it batches that were acknowledged: put it back, "
+                         "or make an empty one to go on without them"});
+        }
+    }
+
+    void ask_executed(const EnvironmentPath& state) {
+        if (!options_.executed) return;
+        const auto executed = options_.executed(state.directory);
+        if (!executed) return report_.add({Severity::fatal, state.name, executed.error().text});
+        executed_ = *executed;
+    }
+
     /// Structure and rows. True if LMDB may read the file.
     bool check_environment(const EnvironmentPath& path) {
         lmdb::PageWalkOptions walk;
@@ -186,12 +211,22 @@ class HomeCheck {
 
     void forecast(const lmdb::Environment& environment, const ConsensusTables& tables) {
         tell("recovery", done_);
-        auto recovered = recover(environment, tables, committee_, options_.recovery);
+        RecoveryOptions options = options_.recovery;
+        options.executed = executed_;
+        auto recovered = recover(environment, tables, committee_, options);
         if (!recovered) return report_.add({Severity::fatal, "recovery", recovered.error().text});
         report_.forecast.summary = recovered->summary;
         const Consistency found = verify_consistency(recovered->state);
         for (const std::string& text : found.faults) report_.add({Severity::fatal, "recovery", text});
-        report_.forecast.starts = found.faults.empty();
+        const dag::CommitIndex floor = recovered->progress.commit_floor;
+        const bool hole = options_.executed && executed_ < floor;
+        if (hole) {
+            report_.add({Severity::fatal, "state",
+                         fmt::format("it ends at commit {}, but the commits up to {} have left the store: "
+                                     "restore it from a backup of the same time",
+                                     executed_.value(), floor.value())});
+        }
+        report_.forecast.starts = found.faults.empty() && !hole;
     }
 
     bool tell(const std::string& step, std::uint64_t done) {
@@ -199,10 +234,12 @@ class HomeCheck {
         return !ended_;
     }
 
+    const std::filesystem::path& home_;
     const dag::Committee& committee_;
     const CheckOptions& options_;
     const std::vector<EnvironmentPath> environments_;
     CheckReport report_;
+    dag::CommitIndex executed_;
     std::uint64_t total_ = 0;
     std::uint64_t done_ = 0;
     bool ended_ = false;

@@ -11,6 +11,7 @@
 #include "storage/doctor_files.hpp"
 #include "storage/files.hpp"
 #include "storage/home.hpp"
+#include "storage/lmdb/pages.hpp"
 #include "storage/rebuild.hpp"
 #include "storage/tables/consensus_tables.hpp"
 
@@ -106,24 +107,38 @@ class Copier {
     const Told told_;
 };
 
-Result<void> mark_copy(const std::filesystem::path& destination, BackupReport& report) {
-    {
-        auto home = Home::open(destination);
-        if (!home) return fail(StoreError::failed, home.error().text);
-        if (auto marked = home->mark_ask_first(); !marked)
-            return fail(StoreError::failed, marked.error().text);
+Unexpected<Failure> no_store() { return fail(StoreError::missing, "there is no store in this home"); }
+
+/// Makes the directories of a copy and its mark, in this order: a home without a store is marked as new, too.
+/// `batches` is there also where no batch is yet: a home without it does not start.
+Result<void> begin_copy(const std::filesystem::path& destination) {
+    for (const char* directory : {"", "consensus", "batches"}) {
+        if (auto made = make_private_directory(destination / directory); !made) return made;
     }
-    auto environment = open_to_read(destination / "consensus");
+    auto home = Home::open(destination);
+    if (!home) return fail(StoreError::failed, home.error().text);
+    if (auto marked = home->mark_ask_first(); !marked) return fail(StoreError::failed, marked.error().text);
+    return {};
+}
+
+/// Takes the local checkpoints out of a copy, since their files are not in it, and reads how far it is.
+Result<void> finish_copy(const BackupOptions& options, BackupReport& report) {
+    lmdb::EnvironmentOptions opening;
+    opening.directory = options.destination / "consensus";
+    opening.preallocate = 0;
+    auto environment = lmdb::Environment::open(std::move(opening));
     if (!environment) return Unexpected{environment.error()};
     auto tables = ConsensusTables::open(**environment);
     if (!tables) return Unexpected{tables.error()};
-    auto transaction = (*environment)->read();
-    if (!transaction) return Unexpected{transaction.error()};
-    const auto progress = tables->metadata.progress(*transaction);
-    if (!progress) return Unexpected{progress.error()};
-    report.last_commit = {progress->last_commit, progress->last_commit_digest};
-    report.highest_round = progress->highest_round;
-    return {};
+    return lmdb::write_growing(**environment, 0, [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+        const auto progress = tables->metadata.progress(transaction);
+        if (!progress) return Unexpected{progress.error()};
+        report.last_commit = {progress->last_commit, progress->last_commit_digest};
+        report.highest_round = progress->highest_round;
+        const auto pruned = tables->checkpoints.prune(transaction, options.epoch, 0);
+        if (!pruned) return Unexpected{pruned.error()};
+        return {};
+    });
 }
 
 class Backup {
@@ -134,12 +149,12 @@ class Backup {
     }
 
     Result<BackupReport> run() {
-        if (environments_.empty()) return fail(StoreError::missing, "there is no store in this home");
+        if (environments_.empty()) return no_store();
         if (std::filesystem::exists(options_.destination)) {
             return fail(StoreError::failed, fmt::format("{} exists already", options_.destination.string()));
         }
-        if (auto made = make_private_directory(options_.destination); !made) return Unexpected{made.error()};
-        auto done = copy_all();
+        auto done = begin_copy(options_.destination);
+        if (done) done = copy_all();
         if (done) return report_;
         std::error_code ignored;
         std::filesystem::remove_all(options_.destination, ignored);
@@ -148,9 +163,6 @@ class Backup {
 
  private:
     Result<void> copy_all() {
-        // Also where no batch is yet: a home without it does not start.
-        auto made = make_private_directory(options_.destination / "batches");
-        if (!made) return made;
         for (const EnvironmentPath& each : environments_) {
             if (auto copied = copy_one(each); !copied) {
                 // Retention took it away meanwhile: nothing refers to it any more.
@@ -158,7 +170,7 @@ class Backup {
                 if (!left) return copied;
             }
         }
-        if (auto marked = mark_copy(options_.destination, report_); !marked) return marked;
+        if (auto finished = finish_copy(options_, report_); !finished) return finished;
         for (const char* directory : {"batches", "consensus", ""}) {
             if (auto synced = sync_directory(options_.destination / directory); !synced) return synced;
         }
@@ -189,6 +201,15 @@ class Backup {
     std::uint64_t done_ = 0;
 };
 
+/// LMDB copies what it believes: what is damaged must not take the place of what could still be looked at.
+Result<void> check_structure(const EnvironmentPath& path) {
+    const auto walked = lmdb::walk_pages(path.data(), {});
+    if (!walked) return Unexpected{walked.error()};
+    if (walked->faults.empty()) return {};
+    return fail(StoreError::damaged,
+                fmt::format("{}: {}; `monodon db check` says more", path.name, walked->faults.front()));
+}
+
 Result<void> compact_one(const EnvironmentPath& path, const Copier::Told& told) {
     auto fresh = path.data();
     fresh += ".compact";
@@ -218,7 +239,11 @@ Result<BackupReport> backup_home(const std::filesystem::path& home, const Backup
 Result<CompactReport> compact_home(const std::filesystem::path& home, const DoctorObserver& observe) {
     CompactReport report;
     auto environments = environments_of(home);
-    for (const EnvironmentPath& each : environments) report.bytes_before += each.bytes;
+    if (environments.empty()) return no_store();
+    for (const EnvironmentPath& each : environments) {
+        if (auto sound = check_structure(each); !sound) return Unexpected{sound.error()};
+        report.bytes_before += each.bytes;
+    }
     std::uint64_t done = 0;
     for (const EnvironmentPath& each : environments) {
         if (each.name == "consensus") {

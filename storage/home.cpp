@@ -18,8 +18,6 @@ namespace monodon::storage {
 namespace {
 
 constexpr const char* kLock = "lock";
-constexpr const char* kFresh = "fresh";
-constexpr const char* kAskFirst = "rejoin";
 
 Unexpected<HomeError> unusable(std::string text) {
     return Unexpected{HomeError{std::move(text), kExitHomeUnusable}};

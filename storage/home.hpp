@@ -21,6 +21,9 @@ inline constexpr int kExitHomeUnusable = 78;
 /// directories of the environments.
 class Home {
  public:
+    static constexpr const char* kFresh = "fresh";
+    static constexpr const char* kAskFirst = "rejoin";
+
     /// Makes the directory (0700) and the mark, if there is no home; an existing one is left as it is.
     static Expected<void, HomeError> create(const std::filesystem::path& directory);
     /// Refuses homes in use (73) and, with 78, those that are missing, not ours, open to others, or on a

@@ -16,7 +16,7 @@ struct Invocation {
     std::function<int()> command;
 };
 
-/// The commands that run nodes: init, run, testnet, config, replay, simulate, version.
+/// The commands that run nodes: init, run, testnet, config, db, replay, simulate, version.
 void add_operating_commands(CLI::App& app, Invocation& invocation);
 /// The commands that ask nodes: status, peers, dag, tx, commits, verify.
 void add_asking_commands(CLI::App& app, Invocation& invocation);

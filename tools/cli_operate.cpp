@@ -2,6 +2,7 @@
 
 #include "node/units.hpp"
 #include "tools/cli_support.hpp"
+#include "tools/db.hpp"
 #include "tools/exit_codes.hpp"
 #include "tools/operate.hpp"
 #include "tools/replay.hpp"
@@ -194,6 +195,75 @@ void add_config(CLI::App& app, Invocation& invocation) {
     on_run(*checking, invocation, check, &config_check);
 }
 
+void add_home(CLI::App& command, std::string& home) {
+    command.add_option("--home", home, "Home of a node (or MONODON_HOME)")
+        ->envname("MONODON_HOME")
+        ->required()
+        ->type_name("DIR");
+}
+
+std::shared_ptr<DbOptions> add_db_command(CLI::App& db, Invocation& invocation, const char* name,
+                                          const char* about, const char* example,
+                                          int (*function)(const DbOptions&)) {
+    auto options = std::make_shared<DbOptions>();
+    CLI::App* command = add_command(db, name, about, example);
+    add_home(*command, options->home);
+    add_form(*command, options->form);
+    on_run(*command, invocation, options, function);
+    return options;
+}
+
+void add_genesis(CLI::App& db, const char* name, DbOptions& options) {
+    db.get_subcommand(name)
+        ->add_option("--genesis", options.genesis, "Genesis file, where a copy has none (HOME/genesis.json)")
+        ->type_name("FILE");
+}
+
+void add_db_backup(CLI::App& db, Invocation& invocation) {
+    auto options = std::make_shared<DbBackupOptions>();
+    CLI::App* command = add_command(
+        db, "backup", "Copy the stores, each as of one moment; also beside a running node",
+        "  monodon db backup --home validator-1 --to /backup/validator-1\n\n"
+        "Key and configuration are not copied. The copy is marked: a node that runs on it asks the "
+        "others\nwhere they last saw this validator before it votes or proposes.");
+    add_home(*command, options->home);
+    command->add_option("--to", options->destination, "Directory to make")->required()->type_name("DIR");
+    add_genesis(db, "backup", *options);
+    add_duration(*command, "--time-limit", options->time_limit,
+                 "For one environment: a running node cannot use its free pages meanwhile (60s)");
+    add_form(*command, options->form);
+    on_run(*command, invocation, options, &db_backup);
+}
+
+void add_db(CLI::App& app, Invocation& invocation) {
+    CLI::App* db = add_command(app, "db", "What the stores of a home hold, and whether they are whole",
+                               "  monodon db check --home validator-1\n"
+                               "  monodon db backup --home validator-1 --to /backup/validator-1");
+    db->require_subcommand(1);
+    auto stat = add_db_command(*db, invocation, "stat",
+                               "Sizes, rows, floors and the journal; also beside a running node",
+                               "  monodon db stat --home validator-1 -o json", &db_stat);
+    add_genesis(*db, "stat", *stat);
+    auto check =
+        add_db_command(*db, invocation, "check",
+                       "Read every page and row of a stopped home: is it whole, and what will recovery do?",
+                       "  monodon db check --home validator-1\n"
+                       "  monodon db check --home /backup/validator-1 --genesis genesis.json\n\n"
+                       "Exit code 65: damaged. 73: a node runs in this home.",
+                       &db_check);
+    add_genesis(*db, "check", *check);
+    add_settings(*db->get_subcommand("check"), check->settings, "Over file and environment; may be repeated");
+    add_db_backup(*db, invocation);
+    add_db_command(*db, invocation, "compact",
+                   "Write the stores of a stopped home again without free pages, and their indices anew",
+                   "  monodon db compact --home validator-1", &db_compact);
+    auto prune = add_db_command(
+        *db, invocation, "prune", "Remove at once from a stopped home what retention need not keep",
+        "  monodon db prune --home validator-1 --set storage.retention_commits=1000", &db_prune);
+    add_genesis(*db, "prune", *prune);
+    add_settings(*db->get_subcommand("prune"), prune->settings, "Over file and environment; may be repeated");
+}
+
 void add_small(CLI::App& app, Invocation& invocation) {
     auto file = std::make_shared<std::string>();
     CLI::App* command = add_command(app, "replay", "The ordering decisions on a DAG given as JSON",
@@ -226,6 +296,7 @@ void add_operating_commands(CLI::App& app, Invocation& invocation) {
     add_run(app, invocation);
     add_testnet(app, invocation);
     add_config(app, invocation);
+    add_db(app, invocation);
     add_small(app, invocation);
     add_simulate(app, invocation);
 }

@@ -141,6 +141,29 @@ TEST_CASE("a home that is whole is healthy, and the doctor says what recovery wi
     CHECK(seen);
 }
 
+TEST_CASE("the marks of a home, and what the application has done, are part of what is checked") {
+    const LivedIn lived(30);
+    CheckOptions options;
+    options.recovery.checkpoints = lived.files();
+    options.executed = [](const std::filesystem::path&) { return CommitIndex{31}; };
+    const CheckReport ahead = check_home(lived.home(), four_members(), options);
+    CHECK(ahead.fatal == 1);
+    CHECK_FALSE(ahead.forecast.starts);
+    CHECK_THAT(all_of(ahead), Catch::Contains("applied commit 31, the store ends with 30"));
+    options.executed = [](const std::filesystem::path&) { return CommitIndex{30}; };
+    std::ofstream(lived.home() / "rejoin");
+    const CheckReport marked = check_home(lived.home(), four_members(), options);
+    CHECK(marked.healthy());
+    CHECK_THAT(all_of(marked), Catch::Contains("note home: marked"));
+    std::filesystem::remove_all(lived.home() / "batches");
+    CHECK(check_home(lived.home(), four_members(), options).fatal == 1);
+
+    TemporaryDirectory other;
+    CHECK(check_home(other.path(), four_members(), options).fatal == 2);
+    std::ofstream(other.path() / "fresh");
+    CHECK(check_home(other.path(), four_members(), options).healthy());
+}
+
 TEST_CASE("every flipped bit is found, or lies where nothing depends on it") {
     const LivedIn lived;
     const char* const wanted = std::getenv("MONODON_FLIPS");
@@ -272,16 +295,32 @@ TEST_CASE("compacting writes damaged indices again and gives free pages back") {
     CHECK(recover(*store, four_members(), options));
 }
 
+TEST_CASE("a file whose structure is damaged is not compacted") {
+    const LivedIn lived(20);
+    const auto data = lived.home() / "state" / "data.mdb";
+    std::uint64_t at = 2 * 4096;
+    while (!watched(data, at)) at += 4096;
+    flip(data, at, 3);
+    const auto consensus = std::filesystem::last_write_time(lived.home() / "consensus" / "data.mdb");
+    const auto compacted = compact_home(lived.home(), {});
+    REQUIRE_FALSE(compacted);
+    CHECK(compacted.error().error == StoreError::damaged);
+    CHECK(std::filesystem::last_write_time(lived.home() / "consensus" / "data.mdb") == consensus);
+}
+
 TEST_CASE("a backup is whole, is of one moment, and is marked") {
     const LivedIn lived;
     TemporaryDirectory other;
     BackupOptions options;
     options.destination = other.path() / "copy";
+    options.epoch = four_members().epoch();
     std::uint64_t last = 0;
     options.observe = [&](const DoctorProgress& progress) {
         CHECK(progress.done <= progress.total);
         CHECK(progress.done >= last);
         last = progress.done;
+        // However this ends, nobody takes what is there for the original.
+        CHECK(std::filesystem::exists(options.destination / "rejoin"));
         return true;
     };
     const auto made = backup_home(lived.home(), options);
@@ -293,7 +332,8 @@ TEST_CASE("a backup is whole, is of one moment, and is marked") {
     CheckOptions check;
     const CheckReport report = check_home(options.destination, four_members(), check);
     // Its checkpoints were not copied, and it does without.
-    CHECK(report.fatal == 0);
+    INFO(all_of(report));
+    CHECK(report.healthy());
     CHECK(report.forecast.starts);
     CHECK(report.forecast.summary.used == RecoveryStrategy::from_scratch);
     const auto again = backup_home(lived.home(), options);
@@ -331,6 +371,7 @@ TEST_CASE("a backup beside a running node is of one moment, and one that is ende
     TemporaryDirectory other;
     BackupOptions options;
     options.destination = other.path() / "copy";
+    options.epoch = four_members().epoch();
     const auto made = backup_home(home, options);
     BackupOptions ended = options;
     ended.destination = other.path() / "ended";

@@ -51,6 +51,7 @@ class Help(unittest.TestCase):
         wanted = {"init", "run", "status", "peers", "dag", "verify", "replay", "version", "commits get",
                   "commits tail", "config show", "config check"}
         wanted |= {f"testnet {name}" for name in ("up", "down", "status", "logs", "kill", "pause", "add")}
+        wanted |= {f"db {name}" for name in ("stat", "check", "backup", "compact", "prune")}
         wanted |= {f"tx {name}" for name in ("submit", "get", "load", "bench")}
         self.assertEqual(wanted - seen, set())
 
@@ -103,6 +104,16 @@ class ExitCodes(unittest.TestCase):
             (home / "config.toml").write_text("[worker]\nbatch_delay = 5\n")
             self.check(78, "config", "show", "--home", home, says="config.toml:2")
             self.check(78, "testnet", "up", "--dir", folder, "--set", "log.level=loud", says="log.level")
+
+    def test_a_home_without_a_store_is_told_apart_from_a_new_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "v"
+            self.check(78, "db", "check", "--home", home, says="cannot use home")
+            monodon("init", "--home", home)
+            self.check(78, "db", "check", "--home", home, says="genesis.json")
+            self.check(78, "db", "backup", "--home", home, "--to", f"{folder}/copy", says="genesis.json")
+            self.check(1, "db", "compact", "--home", home, says="no store")
+            self.check(2, "db", "backup", "--home", home)
 
     def test_what_is_no_testnet_is_named(self):
         with tempfile.TemporaryDirectory() as folder:
