@@ -30,6 +30,7 @@ Engine::Engine(Engine&&) noexcept = default;
 void Engine::step(const Event& event, Time now, Effects& out) { state_->step(event, now, out); }
 EngineStatus Engine::status() const { return state_->status(); }
 bool Engine::behind() const { return state_->behind(); }
+Blockers Engine::blockers() const { return state_->blockers(); }
 std::vector<VertexView> Engine::window(Round first, Round last) const { return state_->window(first, last); }
 
 Engine::State::State(EngineConfig config, const Committee& committee, ValidatorIndex self,
@@ -132,7 +133,11 @@ void Engine::State::on(const ReplyReceived& event) {
     if (certificates != nullptr && !behind()) {
         for (const VerifiedCertificate& certificate : certificates->certificates) accept(certificate);
     }
-    if (!range_.answered(event.id, graph_.highest(), now_)) (void)fetcher_.answered(event.id, now_);
+    const auto* failed = std::get_if<RequestFailed>(&event.reply);
+    const auto failure = failed == nullptr ? std::nullopt : std::optional(failed->why);
+    if (!range_.answered(event.id, failure, graph_.highest(), now_)) {
+        (void)fetcher_.answered(event.id, failure, now_);
+    }
 }
 
 void Engine::State::on(const PeerChanged& event) {
@@ -237,6 +242,28 @@ EngineStatus Engine::State::status() const {
         status.validators[at].claim = claims_.of(member);
     }
     return status;
+}
+
+Blockers Engine::State::blockers() const {
+    Blockers found;
+    found.ordered = last_commit_.index;
+    found.durable = durable_commit_.index;
+    found.delivered = delivery_.delivered();
+    found.executed = executed_;
+    found.certificates = fetcher_.missing_certificates(Blockers::kListed);
+    found.certificates_missing = fetcher_.certificates_wanted();
+    found.suspended = suspended_.size();
+    found.batches = fetcher_.missing_for_execution(Blockers::kListed);
+    found.batches_missing = delivery_.missing_batches();
+    found.ranges = range_.blocking(graph_.highest());
+    found.highest = graph_.highest();
+    found.grown = grown_;
+    graph_.for_each(graph_.highest(),
+                    [&](const Vertex& vertex) { found.present.insert(vertex.ref().author); });
+    found.quorum = graph_.has_quorum(graph_.highest());
+    found.halted = halted_;
+    found.behind = behind();
+    return found;
 }
 
 std::vector<VertexView> Engine::State::window(Round first, Round last) const {

@@ -7,6 +7,7 @@
 
 #include "dag/config.hpp"
 #include "dag/events.hpp"
+#include "dag/sync/blockers.hpp"
 
 namespace monodon::dag {
 
@@ -121,6 +122,7 @@ class Engine {
     [[nodiscard]] bool behind() const;
     /// The certificates of these rounds that are in the graph, ascending.
     [[nodiscard]] std::vector<VertexView> window(Round first, Round last) const;
+    [[nodiscard]] Blockers blockers() const;
 
  private:
     class State;

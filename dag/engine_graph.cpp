@@ -54,6 +54,7 @@ bool Engine::State::insert(const VerifiedCertificate& certificate,
 void Engine::State::inserted(const VerifiedCertificate& certificate) {
     const Header& header = certificate->header;
     ++counters_.certificates_inserted;
+    grown_ = now_;
     write(CertificateRecord{certificate});
     fetcher_.found(header.digest);
     ValidatorStatus& author = members_.at(header.author.value());

@@ -31,6 +31,7 @@ class Engine::State {
     void step(const Event& event, Time now, Effects& out);
     [[nodiscard]] EngineStatus status() const;
     [[nodiscard]] std::vector<VertexView> window(Round first, Round last) const;
+    [[nodiscard]] Blockers blockers() const;
     [[nodiscard]] bool behind() const { return unsynced_.bytes() > config_.unsynced_bytes_max; }
 
  private:
@@ -172,6 +173,8 @@ class Engine::State {
     CommitClaim last_commit_;
     CommitClaim durable_commit_;
     CommitIndex executed_;
+    /// When the graph took its last certificate.
+    Time grown_{};
     std::optional<Time> resend_at_;
     Duration resend_pause_{};
     std::optional<Time> propose_at_;

@@ -7,6 +7,7 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
+#include "net/transport/clock.hpp"
 #include "node/shared_api.hpp"
 #include "node/strict_json.hpp"
 #include "node/view_json.hpp"
@@ -120,6 +121,16 @@ std::vector<Route> admin_routes(NodeViewPtr view) {
          {"from", "to", "rounds"},
          "The certificates of some rounds; of the last 20 if not said otherwise.",
          [view](const HttpRequest& request, const Respond& respond) { dag_window(view, request, respond); }});
+    add({HttpMethod::get,
+         "/v1/why",
+         {},
+         "What keeps the lowest commit from being made or executed: what is missing, who holds it, who was "
+         "asked and answered what.",
+         [view](const HttpRequest&, const Respond& respond) {
+             view->blockers([status = view->status(), respond](const dag::Blockers& found) {
+                 respond(json_response(why_json(found, status, net::now())));
+             });
+         }});
     add({HttpMethod::post,
          "/v1/log",
          {},

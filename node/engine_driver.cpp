@@ -63,11 +63,9 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
         return true;
     }
 
-    void window(dag::Round first, dag::Round last,
-                std::function<void(std::vector<dag::VertexView>)> callback) {
-        asio::post(thread_, [self = shared_from_this(), first, last, callback = std::move(callback)] {
-            callback(self->engine_.window(first, last));
-        });
+    void look(std::function<void(const dag::Engine&)> callback) {
+        asio::post(thread_,
+                   [self = shared_from_this(), callback = std::move(callback)] { callback(self->engine_); });
     }
 
     [[nodiscard]] std::shared_ptr<const dag::EngineStatus> status() const {
@@ -190,9 +188,8 @@ dag::Round EngineDriver::round() const { return impl_->round(); }
 std::shared_ptr<const dag::EngineStatus> EngineDriver::status() const { return impl_->status(); }
 Time EngineDriver::heartbeat() const { return impl_->heartbeat(); }
 std::size_t EngineDriver::queued() const { return impl_->queued(); }
-void EngineDriver::window(dag::Round first, dag::Round last,
-                          std::function<void(std::vector<dag::VertexView>)> callback) {
-    impl_->window(first, last, std::move(callback));
+void EngineDriver::look(std::function<void(const dag::Engine&)> callback) {
+    impl_->look(std::move(callback));
 }
 
 }  // namespace monodon::node

@@ -56,9 +56,8 @@ class EngineDriver {
     [[nodiscard]] Time heartbeat() const;
     /// Events that wait. Thread-safe.
     [[nodiscard]] std::size_t queued() const;
-    /// Calls back on the engine's thread with what the graph holds of these rounds.
-    void window(dag::Round first, dag::Round last,
-                std::function<void(std::vector<dag::VertexView>)> callback);
+    /// Calls back on the engine's thread, for a short look. Thread-safe.
+    void look(std::function<void(const dag::Engine&)> callback);
 
  private:
     class Impl;

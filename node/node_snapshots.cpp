@@ -242,25 +242,27 @@ std::shared_ptr<const NodeView> Node::Impl::make_view() {
     view->liveness = [this] { return liveness(); };
     view->peers = [this] { return peers(); };
     view->dag = [this](std::uint64_t first, std::uint64_t last, DagCallback callback) {
-        engine_->window(dag::Round{first}, dag::Round{last},
-                        [callback = std::move(callback)](const std::vector<dag::VertexView>& vertices) {
-                            std::vector<VertexSnapshot> snapshots;
-                            for (const dag::VertexView& each : vertices) {
-                                VertexSnapshot snapshot{each.ref.round.value(),
-                                                        each.ref.author.value(),
-                                                        each.ref.digest,
-                                                        {},
-                                                        each.support,
-                                                        each.ordered,
-                                                        each.anchor,
-                                                        each.batches};
-                                each.parents.for_each([&](dag::ValidatorIndex parent) {
-                                    snapshot.parents.push_back(parent.value());
-                                });
-                                snapshots.push_back(std::move(snapshot));
-                            }
-                            callback(std::move(snapshots));
-                        });
+        engine_->look([first, last, callback = std::move(callback)](const dag::Engine& engine) {
+            std::vector<VertexSnapshot> snapshots;
+            for (const dag::VertexView& each : engine.window(dag::Round{first}, dag::Round{last})) {
+                VertexSnapshot snapshot{each.ref.round.value(),
+                                        each.ref.author.value(),
+                                        each.ref.digest,
+                                        {},
+                                        each.support,
+                                        each.ordered,
+                                        each.anchor,
+                                        each.batches};
+                each.parents.for_each(
+                    [&](dag::ValidatorIndex parent) { snapshot.parents.push_back(parent.value()); });
+                snapshots.push_back(std::move(snapshot));
+            }
+            callback(std::move(snapshots));
+        });
+    };
+    view->blockers = [this](std::function<void(const dag::Blockers&)> callback) {
+        engine_->look(
+            [callback = std::move(callback)](const dag::Engine& engine) { callback(engine.blockers()); });
     };
     view->store = [this] { return store(); };
     view->queues = [this] { return queues(); };

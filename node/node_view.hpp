@@ -202,6 +202,8 @@ struct NodeView {
     /// Calls back once, from any thread, with the certificates of these rounds that are in the graph,
     /// ascending by round and author.
     std::function<void(std::uint64_t first, std::uint64_t last, DagCallback)> dag;
+    /// What keeps the next commit from being made or executed.
+    std::function<void(std::function<void(const dag::Blockers&)>)> blockers;
     std::function<StoreSnapshot()> store;
     std::function<std::vector<QueueSnapshot>()> queues;
     std::function<StateSnapshot()> state;

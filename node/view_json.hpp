@@ -18,6 +18,9 @@ namespace monodon::node {
 [[nodiscard]] std::string dag_json(std::uint64_t first, std::uint64_t last,
                                    const std::vector<std::string>& validators,
                                    const std::vector<VertexSnapshot>& vertices);
+/// Whom things are missed from and who was asked when, by the names in `status`. `now` is of the engine's
+/// clock.
+[[nodiscard]] std::string why_json(const dag::Blockers& found, const StatusSnapshot& status, Time now);
 [[nodiscard]] std::string to_json(const dag::Commit& commit);
 /// `validator` is the name of the member that the transaction was given to.
 [[nodiscard]] std::string to_json(const Receipt& receipt, const std::string& validator);

@@ -5,6 +5,7 @@
 #include "tools/load.hpp"
 #include "tools/status.hpp"
 #include "tools/transactions.hpp"
+#include "tools/why.hpp"
 
 namespace monodon::tools {
 
@@ -55,6 +56,15 @@ void add_graph(CLI::App& app, Invocation& invocation) {
     command->add_flag("-f,--follow", dag_options->follow, "Go on with the rounds that come");
     add_form(*command, dag_options->form);
     on_run(*command, invocation, dag_options, &dag);
+
+    auto why_options = std::make_shared<WhyOptions>();
+    command = add_command(app, "why",
+                          "What keeps the lowest commit of one node from being made or executed: missing "
+                          "certificates and batches, who holds them, what each answered",
+                          "  monodon why --dir net --node v2");
+    add_where_one(*command, why_options->where);
+    add_form(*command, why_options->form);
+    on_run(*command, invocation, why_options, &why);
 }
 
 const std::map<std::string, node::Stage>& stages() {

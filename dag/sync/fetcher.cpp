@@ -127,17 +127,19 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
         item.in_flight = true;
         batch.push_back(digest);
         if (batch.size() == per_request(item.kind))
-            send(*peer, item.kind, std::exchange(batch, {}), ids, out);
+            send(*peer, item.kind, std::exchange(batch, {}), now, ids, out);
     }
     for (auto& [key, batch] : batches) {
-        if (!batch.empty()) send(key.first, key.second, std::move(batch), ids, out);
+        if (!batch.empty()) send(key.first, key.second, std::move(batch), now, ids, out);
     }
 }
 
-void Fetcher::send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, RequestIds& ids, Effects& out) {
+void Fetcher::send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Time now, RequestIds& ids,
+                   Effects& out) {
     const RequestId id = ids.next();
     requests_.emplace(id, Request{to, digests});
     ++slots_[to];
+    for (const Digest& digest : digests) items_.at(digest).history[to] = {now, {}, {}};
     RequestBody body;
     if (kind == Kind::certificate) {
         body = GetCertificates{std::move(digests)};
@@ -154,7 +156,7 @@ std::optional<Time> Fetcher::next_attempt() const {
     return due_.begin()->first;
 }
 
-bool Fetcher::answered(RequestId id, Time now) {
+bool Fetcher::answered(RequestId id, std::optional<RequestFailure> failure, Time now) {
     const auto at = requests_.find(id);
     if (at == requests_.end()) return false;
     const Request request = std::move(at->second);
@@ -168,10 +170,43 @@ bool Fetcher::answered(RequestId id, Time now) {
         const auto item = items_.find(digest);
         if (item == items_.end()) continue;
         item->second.in_flight = false;
+        item->second.history[request.to].answered = now;
+        item->second.history[request.to].failure = failure;
         if (!partial) item->second.asked.insert(request.to);
         schedule(digest, item->second, now);
     }
     return true;
+}
+
+template <class Wanted>
+std::vector<Missing> Fetcher::missing(std::size_t most, Wanted wanted) const {
+    std::set<std::pair<Round, Digest>> lowest;
+    for (const auto& [digest, item] : items_) {
+        if (!wanted(item)) continue;
+        lowest.insert({item.round, digest});
+        if (lowest.size() > most) lowest.erase(std::prev(lowest.end()));
+    }
+    std::vector<Missing> found;
+    for (const auto& [round, digest] : lowest) {
+        const Item& item = items_.at(digest);
+        const auto next = item.in_flight ? std::nullopt : std::optional(item.due);
+        found.push_back({digest, round, item.holders, item.history, next});
+    }
+    return found;
+}
+
+std::vector<Missing> Fetcher::missing_certificates(std::size_t most) const {
+    return missing(most, [](const Item& item) { return item.kind == Kind::certificate; });
+}
+
+std::vector<Missing> Fetcher::missing_for_execution(std::size_t most) const {
+    return missing(most, [](const Item& item) { return item.for_execution; });
+}
+
+std::size_t Fetcher::certificates_wanted() const {
+    return static_cast<std::size_t>(std::count_if(items_.begin(), items_.end(), [](const auto& each) {
+        return each.second.kind == Kind::certificate;
+    }));
 }
 
 }  // namespace monodon::dag

@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "dag/events.hpp"
+#include "dag/sync/blockers.hpp"
 
 namespace monodon::dag {
 
@@ -46,8 +46,14 @@ class Fetcher {
     void poll(Time now, RequestIds& ids, Effects& out);
     /// The time of the next attempt, if anything waits for one.
     [[nodiscard]] std::optional<Time> next_attempt() const;
-    /// What the reply brought was told by found() before. False if the request is not ours.
-    bool answered(RequestId id, Time now);
+    /// What the reply brought was told by found() before; `failure` if it brought nothing. False if the
+    /// request is not ours.
+    bool answered(RequestId id, std::optional<RequestFailure> failure, Time now);
+
+    /// The certificates, or the batches that execution needs: lowest rounds first, `most` of them.
+    [[nodiscard]] std::vector<Missing> missing_certificates(std::size_t most) const;
+    [[nodiscard]] std::vector<Missing> missing_for_execution(std::size_t most) const;
+    [[nodiscard]] std::size_t certificates_wanted() const;
 
     [[nodiscard]] std::size_t wanted() const { return items_.size(); }
     [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
@@ -61,12 +67,14 @@ class Fetcher {
         /// Of a batch.
         Round sealed;
         AuthorSet holders;
+        /// In this cycle.
         AuthorSet asked;
         ValidatorIndex first;
         unsigned cycles = 0;
         Time due{};
         bool in_flight = false;
         bool for_execution = false;
+        AskedMembers history = {};
     };
     struct Request {
         ValidatorIndex to;
@@ -79,8 +87,11 @@ class Fetcher {
     Item& want(const Digest& digest, const Item& wanted);
     void schedule(const Digest& digest, Item& item, Time due);
     [[nodiscard]] std::optional<ValidatorIndex> choose(const Digest& digest, const Item& item) const;
+    template <class Wanted>
+    [[nodiscard]] std::vector<Missing> missing(std::size_t most, Wanted wanted) const;
     [[nodiscard]] bool has_slot(ValidatorIndex peer) const;
-    void send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, RequestIds& ids, Effects& out);
+    void send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Time now, RequestIds& ids,
+              Effects& out);
 
     ValidatorIndex self_;
     Duration timeout_;

@@ -39,6 +39,7 @@ void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, E
     // The highest round of the graph may be incomplete: it is asked for again.
     const Round first = highest > floor ? highest : next(floor);
     request_ = Request{ids.next(), to, highest};
+    history_[to] = {now, {}, {}};
     out.emplace_back(SendRequest{
         request_->id, to, GetCertificatesInRange{first, above(first, kRoundsPerRequest - 1)}, timeout_});
 }
@@ -48,8 +49,10 @@ std::optional<Time> RangeFetcher::next_attempt(Round highest) const {
     return due_;
 }
 
-bool RangeFetcher::answered(RequestId id, Round highest, Time now) {
+bool RangeFetcher::answered(RequestId id, std::optional<RequestFailure> failure, Round highest, Time now) {
     if (!request_ || request_->id != id) return false;
+    history_[request_->to].answered = now;
+    history_[request_->to].failure = failure;
     if (highest > request_->highest) {
         good_ = request_->to;
         asked_ = {};
@@ -60,6 +63,11 @@ bool RangeFetcher::answered(RequestId id, Round highest, Time now) {
     due_ = now;
     request_.reset();
     return true;
+}
+
+std::optional<Blockers::Ranges> RangeFetcher::blocking(Round highest) const {
+    if (!active(highest)) return std::nullopt;
+    return Blockers::Ranges{highest, target_, holders_, history_, next_attempt(highest)};
 }
 
 }  // namespace monodon::dag

@@ -26,7 +26,9 @@ class RangeFetcher {
     [[nodiscard]] std::optional<Time> next_attempt(Round highest) const;
     /// `highest` after the certificates of the reply were given to the graph. False if the request is not
     /// ours.
-    bool answered(RequestId id, Round highest, Time now);
+    bool answered(RequestId id, std::optional<RequestFailure> failure, Round highest, Time now);
+    /// Nothing while ranges are not fetched.
+    [[nodiscard]] std::optional<Blockers::Ranges> blocking(Round highest) const;
     [[nodiscard]] bool in_flight() const { return request_.has_value(); }
 
     /// Up to so many rounds are fetched as missing parents.
@@ -47,6 +49,7 @@ class RangeFetcher {
     Time due_{};
     std::optional<Request> request_;
     std::optional<ValidatorIndex> good_;
+    AskedMembers history_;
 };
 
 }  // namespace monodon::dag

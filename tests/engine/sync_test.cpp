@@ -57,18 +57,45 @@ TEST_CASE("the fetcher asks the first holder, then the others, then pauses and b
     REQUIRE(sent.size() == 1);
     CHECK(sent[0].to == member(2));
     CHECK(poll(fetcher, ids, at(0s)).empty());
-    CHECK(fetcher.answered(sent[0].id, at(1s)));
-    CHECK_FALSE(fetcher.answered(sent[0].id, at(1s)));
+    CHECK(fetcher.answered(sent[0].id, {}, at(1s)));
+    CHECK_FALSE(fetcher.answered(sent[0].id, {}, at(1s)));
 
     sent = poll(fetcher, ids, at(1s));
     REQUIRE(sent.size() == 1);
     CHECK(sent[0].to == member(1));
-    CHECK(fetcher.answered(sent[0].id, at(1s)));
+    CHECK(fetcher.answered(sent[0].id, {}, at(1s)));
     CHECK(poll(fetcher, ids, at(1s)).empty());  // member 3 does not have it, member 0 are we
     CHECK(fetcher.next_attempt() == at(1s + 100ms));
     CHECK(poll(fetcher, ids, at(1s + 100ms)).size() == 1);
     fetcher.found(digest(1));
     CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("the fetcher tells of what is missing who was asked and what each answered") {
+    Fetcher fetcher(member(0), 1s);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.set_connected(member(2), true, at(0s));
+    fetcher.want_certificate(digest(9), Round{7}, members({1}), member(1));
+    fetcher.want_for_execution({digest(4), Round{2}}, Round{3}, members({1}), member(1));
+    fetcher.want_certificate(digest(1), Round{5}, members({1, 2, 3}), member(2));
+    const auto first = poll(fetcher, ids, at(0s));
+    CHECK(fetcher.certificates_wanted() == 2);
+    for (const SendRequest& each : first) {
+        if (each.to == member(2)) fetcher.answered(each.id, RequestFailure::not_found, at(1s));
+    }
+    const auto missing = fetcher.missing_certificates(1);
+    REQUIRE(missing.size() == 1);
+    CHECK(missing[0].digest == digest(1));
+    CHECK(missing[0].round == Round{5});
+    CHECK(missing[0].holders == members({1, 2, 3}));
+    CHECK(missing[0].asked == AskedMembers{{member(2), {at(0s), at(1s), RequestFailure::not_found}}});
+    CHECK(missing[0].next_attempt == at(1s));
+    const auto batches = fetcher.missing_for_execution(8);
+    REQUIRE(batches.size() == 1);
+    CHECK(batches[0].digest == digest(4));
+    CHECK(batches[0].asked == AskedMembers{{member(1), {at(0s), {}, {}}}});
+    CHECK_FALSE(batches[0].next_attempt);
 }
 
 TEST_CASE("requests for one member are gathered, and a silent member holds its own slots only") {
@@ -121,13 +148,19 @@ TEST_CASE(
     CHECK(std::get<GetCertificatesInRange>(first.body).first == Round{10});
     range.poll(at(0s), Round{10}, Round{3}, ids, out);
     CHECK(out.size() == 1);  // one at a time
-    CHECK(range.answered(first.id, Round{10}, at(0s)));
+    CHECK_FALSE(range.blocking(Round{10})->next_attempt);
+    CHECK(range.answered(first.id, RequestFailure::timeout, Round{10}, at(0s)));
+    const auto blocking = range.blocking(Round{10});
+    REQUIRE(blocking);
+    CHECK(blocking->target == Round{14});
+    CHECK(blocking->asked == AskedMembers{{first.to, {at(0s), at(0s), RequestFailure::timeout}}});
     range.poll(at(0s), Round{10}, Round{3}, ids, out);
     REQUIRE(out.size() == 2);
     const auto second = std::get<SendRequest>(out[1]);
     CHECK(second.to != first.to);
-    CHECK(range.answered(second.id, Round{12}, at(0s)));
+    CHECK(range.answered(second.id, {}, Round{12}, at(0s)));
     CHECK_FALSE(range.active(Round{12}));
+    CHECK_FALSE(range.blocking(Round{12}));
 }
 
 TEST_CASE("commits are delivered in order, each with all its batches") {

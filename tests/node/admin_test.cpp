@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "net/transport/clock.hpp"
 #include "node/admin_api.hpp"
 #include "node/metrics.hpp"
 #include "node/public_api.hpp"
@@ -86,6 +87,56 @@ TEST_CASE("the DAG is shown by rounds: a range, or the last ones") {
     }
     node.status.highest_round = 0;
     CHECK(Asked(admin_routes(node.view()), "GET", "/v1/dag").status() == 200);
+}
+
+TEST_CASE("why names what is missing, its holders, and what each of them answered") {
+    FakeNode node;
+    node.blockers.grown = net::now();
+    const auto why = [&] { return Asked(admin_routes(node.view()), "GET", "/v1/why").object(); };
+    CHECK(why().at("blocked") == false);
+    CHECK(why().at("commit").is_null());
+
+    const auto member = [](std::uint16_t index) { return dag::ValidatorIndex{index}; };
+    dag::AuthorSet holders;
+    holders.insert(member(1));
+    holders.insert(member(3));
+    const Time now = net::now();
+    dag::Missing missing{sha256(as_bytes("a")), dag::Round{12}, holders, {}, now + std::chrono::hours(1)};
+    missing.asked[member(1)] = {now - std::chrono::seconds(2), now, dag::RequestFailure::not_found};
+    missing.asked[member(3)] = {now - std::chrono::seconds(1), {}, {}};
+    node.blockers.ordered = dag::CommitIndex{17};
+    node.blockers.delivered = dag::CommitIndex{15};
+    node.blockers.certificates = {missing};
+    node.blockers.certificates_missing = 1;
+    node.blockers.suspended = 4;
+    json::object found = why();
+    CHECK(found.at("blocked") == true);
+    CHECK(found.at("commit") == 18);
+    CHECK(found.at("reasons").at(0) == "1 certificates are missing; 4 that are here wait for them");
+    const json::value& row = found.at("certificates").at(0);
+    CHECK(row.at("digest") == text(missing.digest.hex()));
+    CHECK(row.at("holders") == json::parse("[\"v1\",\"v3\"]"));
+    CHECK(row.at("asked").at(0).at("validator") == "v1");
+    CHECK(row.at("asked").at(0).at("answer") == "does not have it");
+    CHECK(row.at("asked").at(0).at("asked_ms_ago").as_double() >= 2000);
+    CHECK(row.at("asked").at(1).at("answer") == "no answer yet");
+    CHECK(row.at("next_attempt_ms").as_double() > 3e6);
+
+    // A commit that is made and cannot be executed is lower than the one that cannot be made.
+    node.blockers.batches_missing = 2;
+    found = why();
+    CHECK(found.at("commit") == 16);
+    CHECK(found.at("reasons").as_array().size() == 2);
+
+    node.blockers = {};
+    node.blockers.grown = net::now() - std::chrono::minutes(1);
+    node.blockers.highest = dag::Round{30};
+    node.blockers.present.insert(member(0));
+    node.status.validators[3].connected = false;
+    const std::string reason(why().at("reasons").at(0).as_string());
+    CHECK(reason ==
+          "no certificate for 60 s: round 30 lacks a quorum; without one are v1 (connected), "
+          "v2 (connected), v3 (not connected)");
 }
 
 TEST_CASE("the level of a log is set by category") {

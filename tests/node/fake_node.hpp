@@ -24,6 +24,7 @@ struct FakeNode {
     std::vector<PeerSnapshot> peers;
     std::vector<VertexSnapshot> vertices;
     std::pair<std::uint64_t, std::uint64_t> asked_rounds;
+    dag::Blockers blockers;
     ActivitySnapshot activity;
     std::vector<dag::CommitPtr> commits;
     std::uint64_t oldest = 1;
@@ -57,6 +58,7 @@ struct FakeNode {
             asked_rounds = {first, last};
             callback(vertices);
         };
+        ports.blockers = [this](const auto& callback) { callback(blockers); };
         ports.store = [] {
             StoreSnapshot store;
             store.environments = {{"consensus", 1 << 20, 4096, 8192, 1 << 14, 0.25, storage::WriterStats{}},

@@ -1,0 +1,40 @@
+#include "tools/why.hpp"
+
+#include <boost/json/parse.hpp>
+#include <catch2/catch.hpp>
+
+using namespace monodon::tools;
+namespace json = boost::json;
+
+namespace {
+
+std::string shown(const char* answer) { return why_text(json::parse(answer).as_object(), false); }
+
+}  // namespace
+
+TEST_CASE("nothing blocks is said when nothing does") {
+    CHECK(shown(R"({"blocked":false,"commit":null,"ordered":17,"executed":16,"reasons":[]})") ==
+          "nothing blocks: 17 commits are ordered, 16 executed\n");
+}
+
+TEST_CASE("what is missing is shown with its holders, their answers and the next attempt") {
+    const std::string text = shown(R"({"blocked":true,"commit":18,"ordered":17,"executed":17,
+        "reasons":["1 certificates are missing; 4 that are here wait for them"],
+        "certificates_missing":3,"batches_missing":0,"batches":[],
+        "certificates":[{"digest":"3f2a","round":12,"holders":["v1","v3"],"next_attempt_ms":120.0,
+                         "asked":[{"validator":"v1","asked_ms_ago":2000.0,"answer":"does not have it"}]}]})");
+    CHECK(text ==
+          "commit 18 waits\n"
+          "  1 certificates are missing; 4 that are here wait for them\n"
+          "\n"
+          "MISSING      ROUND  DIGEST  HOLDERS  ASKED                            NEXT\n"
+          "certificate     12  3f2a    v1 v3    v1 2.00 s ago: does not have it  in 120.0 ms\n"
+          "and 2 more certificates\n");
+}
+
+TEST_CASE("rounds that are fetched as ranges stand first") {
+    const std::string text = shown(R"({"blocked":true,"commit":18,"reasons":["behind"],
+        "ranges":{"highest":40,"target":900,"holders":["v2"],"asked":[],"next_attempt_ms":null},
+        "certificates":[],"batches":[],"certificates_missing":0,"batches_missing":0})");
+    CHECK(text.find("rounds      41  to 900  v2       nobody yet  is asked now") != std::string::npos);
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include <boost/json/object.hpp>
+
+#include "tools/ask.hpp"
+#include "tools/output.hpp"
+
+namespace monodon::tools {
+
+struct WhyOptions {
+    Where where;
+    Form form = Form::table;
+};
+/// `monodon why`: what keeps the lowest commit of a node from being made or executed.
+int why(const WhyOptions& options);
+
+/// The answer of /v1/why for people: reasons, then what is missing, a line each.
+[[nodiscard]] std::string why_text(const boost::json::object& answer, bool colour);
+
+}  // namespace monodon::tools
