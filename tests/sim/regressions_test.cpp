@@ -7,9 +7,10 @@ namespace monodon::sim {
 
 namespace {
 
-Result run(std::uint64_t seed, std::string_view faults) {
+Result run(std::uint64_t seed, std::string_view faults, std::vector<dag::Stake> stakes = {1, 1, 1, 1}) {
     Options options;
     options.seed = seed;
+    options.stakes = std::move(stakes);
     options.faults = FaultSet::parse(faults);
     return simulate(options);
 }
@@ -41,6 +42,13 @@ TEST_CASE("a batch of the dead may outlive a schedule that gives every round to 
     const Result result = run(6865, "flapping,dead,slow-disk,disk-full,false-claim");
     if (result.violation) FAIL(result.violation->what);
     CHECK(result.led_astray);
+}
+
+TEST_CASE("a backup of the disk brings back the application's state that belongs to it", "[regressions]") {
+    const Result result =
+        run(371, "flapping,slow,silent,blackout,disk-full,write-error,backup", {1, 2, 3, 4, 5, 6, 7});
+    if (result.violation) FAIL(result.violation->what);
+    CHECK(result.injected.at(static_cast<std::size_t>(Fault::backup)) > 1);
 }
 
 }  // namespace monodon::sim

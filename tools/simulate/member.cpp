@@ -99,7 +99,8 @@ void Member::restore_application(dag::CommitIndex index) {
 
 void Member::restore_backup() {
     MONODON_CHECK(!running() && has_backup());
-    disk_ = *backup_;
+    disk_ = backup_->disk;
+    states_ = backup_->states;
     states_.resize(disk_.applied().value() + 1);
 }
 

@@ -70,11 +70,11 @@ class Member {
     /// The application's state, alone, is that of an earlier commit. Only while not running.
     void restore_application(dag::CommitIndex index);
     /// Takes the place of the backup before it.
-    void make_backup() { backup_ = disk_.backup(); }
+    void make_backup() { backup_ = Backup{disk_.backup(), states_}; }
     [[nodiscard]] bool has_backup() const { return backup_.has_value(); }
     /// Its disk holds the batch and its backup does not.
     [[nodiscard]] bool would_lose(const Digest& batch) const {
-        return disk_.find_batch(batch) != nullptr && backup_ && backup_->find_batch(batch) == nullptr;
+        return disk_.find_batch(batch) != nullptr && backup_ && backup_->disk.find_batch(batch) == nullptr;
     }
     /// All is as it was when the backup was made. Only while not running.
     void restore_backup();
@@ -145,7 +145,12 @@ class Member {
     Random random_;
     std::unique_ptr<Mischief> mischief_;
     Disk disk_;
-    std::optional<Disk> backup_;
+    struct Backup {
+        Disk disk;
+        /// At least those up to the state on the disk.
+        std::vector<std::uint64_t> states;
+    };
+    std::optional<Backup> backup_;
     /// The application's state after each commit, from 0; of this life's memory.
     std::vector<std::uint64_t> states_{0};
 
