@@ -318,6 +318,7 @@ Expected<void, StartFailure> Node::Impl::listen() {
     housekeeping_ = std::make_unique<asio::steady_timer>(compute_->get_executor());
     keep_house();
     schedule_housekeeping();
+    started_whole_ = true;
     return {};
 }
 
@@ -344,7 +345,7 @@ void Node::Impl::stop() {
     if (stopped_) return;
     stopped_ = true;
     stopping_ = true;
-    log::info(Category::node, "stopping");
+    if (started_whole_) log::info(Category::node, "stopping");
     const auto wait_for = [](auto& part) {
         if (!part) return;
         Done done;
@@ -371,7 +372,7 @@ void Node::Impl::stop() {
     checkpoints_.reset();
     // Writes what is queued: after this a restart finds all that was decided.
     consensus_.reset();
-    log::info(Category::node, "stopped");
+    if (started_whole_) log::info(Category::node, "stopped");
 }
 
 std::vector<std::string> Node::Impl::banner() const {

@@ -134,6 +134,8 @@ class Node::Impl {
     std::atomic<bool> stopping_ = false;
     std::atomic<bool> shutdown_asked_ = false;
     bool stopped_ = false;
+    /// A start that failed has its own words for the end.
+    bool started_whole_ = false;
 };
 
 }  // namespace monodon::node

@@ -46,8 +46,9 @@ void add_init(CLI::App& app, Invocation& invocation) {
 
 void add_run(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<RunOptions>();
-    CLI::App* command = add_command(app, "run", "Run one validator until SIGTERM or SIGINT",
-                                    "  monodon run --home validator-1 --set log.level=debug");
+    CLI::App* command = add_command(
+        app, "run", "Run one validator until SIGTERM, SIGINT or SIGHUP; SIGUSR1 and SIGUSR2 do nothing",
+        "  monodon run --home validator-1 --set log.level=debug");
     command->add_option("--home", options->home, "Home of the validator")->required()->type_name("DIR");
     command
         ->add_option("--listen-fd", options->listen_fd, "Socket for peers that the parent process has bound")

@@ -14,6 +14,12 @@ namespace monodon::tools {
 
 namespace {
 
+/// Whether whoever started us has it ignored, as nohup does with SIGHUP.
+bool is_ignored(int signal) {
+    struct sigaction action {};
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /// Signals that end the node are taken by one thread, which waits for them: no handler runs anywhere. Make it
 /// before any thread starts, so that all of them leave these signals alone.
 class Signals {
@@ -22,9 +28,15 @@ class Signals {
         sigemptyset(&set_);
         sigaddset(&set_, SIGTERM);
         sigaddset(&set_, SIGINT);
+        // A terminal that is gone. There is nothing to read again: configuration is fixed at the start, and
+        // the log is a stream of whoever started us.
+        if (!is_ignored(SIGHUP)) sigaddset(&set_, SIGHUP);
         ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
         // A peer or client that is gone is an error of the write.
         ::signal(SIGPIPE, SIG_IGN);
+        // They mean nothing here, and by default they would kill.
+        ::signal(SIGUSR1, SIG_IGN);
+        ::signal(SIGUSR2, SIG_IGN);
     }
     int wait() const {
         int signal = 0;
@@ -101,7 +113,9 @@ int run(const RunOptions& options) {
     announce(**node, format);
     const int signal = signals.wait();
     log::info(log::Category::node, "asked to stop; a second signal ends this process at once",
-              {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+              {{"signal", signal == SIGTERM  ? "SIGTERM"
+                          : signal == SIGINT ? "SIGINT"
+                                             : "SIGHUP"}});
     signals.release();
     (*node)->stop();
     return kExitDone;

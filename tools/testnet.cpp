@@ -85,7 +85,12 @@ void say_stopped(Form form, const Member& member, bool forced, double seconds, j
     }
 }
 
-bool ends_a_process(int signal) { return signal != SIGSTOP && signal != SIGCONT && signal != SIGHUP; }
+/// By the system's rule, and that of `run`, which ignores SIGUSR1, SIGUSR2 and SIGPIPE.
+bool ends_a_process(int signal) {
+    constexpr std::array kGoesOn{SIGSTOP, SIGCONT,  SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD,
+                                 SIGURG,  SIGWINCH, SIGUSR1, SIGUSR2, SIGPIPE};
+    return std::ranges::find(kGoesOn, signal) == kGoesOn.end();
+}
 
 /// Sends a signal to each; those that do not run make the command fail, after the others have got it.
 int signal_all(const Selection& selection, int signal, const char* done) {

@@ -7,6 +7,9 @@ Usage: cli_test.py MONODON
 import json
 import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -160,6 +163,60 @@ class Homes(unittest.TestCase):
             self.assertFalse(second["made_key"] or second["made_config"])
             self.assertEqual(first["peer_id"], second["peer_id"])
             self.assertIn("#", (home / "config.toml").read_text())
+
+
+class OneNode(unittest.TestCase):
+    """A committee of one, to which each test gives and takes what it needs."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="monodon-cli-")
+        cls.net = Path(cls.folder.name) / "net"
+        cls.home = cls.net / "v0"
+
+    @classmethod
+    def tearDownClass(cls):
+        monodon("testnet", "down", "--dir", cls.net)
+        cls.folder.cleanup()
+
+    def setUp(self):
+        done = monodon("testnet", "up", "-n", 1, "--dir", self.net, "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.pid = json.loads(done.stdout)["nodes"][0]["pid"]
+
+    def stop(self):
+        self.assertEqual(monodon("testnet", "down", "--dir", self.net).returncode, 0)
+
+    def copy(self):
+        """The home of the stopped node as it is, for a test that breaks something."""
+        copy = Path(tempfile.mkdtemp(dir=self.folder.name)) / "home"
+        shutil.copytree(self.home, copy, ignore=shutil.ignore_patterns("admin.sock", "node.*"))
+        return copy
+
+    def status(self):
+        done = monodon("status", "--dir", self.net, "-o", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_signals_that_mean_nothing_do_nothing_and_sighup_is_a_clean_end(self):
+        for name in ("USR1", "USR2"):
+            os.kill(self.pid, getattr(signal, f"SIG{name}"))
+        self.assertEqual(self.status()["pid"], self.pid)
+        done = monodon("testnet", "kill", "v0", "--signal", "HUP", "--dir", self.net)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("ended", done.stdout)
+        log = [json.loads(line) for line in (self.home / "node.log").read_text().splitlines()]
+        self.assertIn("SIGHUP", [line.get("signal") for line in log])
+        self.assertEqual(log[-1]["msg"], "stopped")
+
+    def test_a_node_that_could_not_start_says_only_why(self):
+        self.stop()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            done = monodon("run", "--home", self.copy(), "--set", f"net.listen=127.0.0.1:{port}")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertIn("cannot start", done.stderr)
+        self.assertNotIn("stopp", done.stderr)
 
 
 class Replay(unittest.TestCase):
