@@ -21,7 +21,11 @@ std::optional<KvOperation> parse_kv(ByteView transaction) {
     if (op < static_cast<std::uint8_t>(KvOp::put) || op > static_cast<std::uint8_t>(KvOp::get)) {
         return std::nullopt;
     }
-    KvOperation operation{static_cast<KvOp>(op), reader.bytes(kKvKeyBytesMax), {}, std::nullopt};
+    KvOperation operation;
+    operation.op = static_cast<KvOp>(op);
+    const ByteView nonce = reader.fixed(operation.nonce.size());
+    std::ranges::copy(nonce, operation.nonce.begin());
+    operation.key = reader.bytes(kKvKeyBytesMax);
     if (operation.op == KvOp::compare_and_set) {
         const std::uint8_t has_expected = reader.u8();
         const ByteView expected = reader.bytes(dag::kTransactionBytesMax);
@@ -39,9 +43,10 @@ std::optional<KvOperation> parse_kv(ByteView transaction) {
 Bytes encode_kv(const KvOperation& operation) {
     MONODON_CHECK(!operation.key.empty() && operation.key.size() <= kKvKeyBytesMax);
     CanonicalWriter writer;
-    writer.reserve(kKvPrefix.size() + 1 + 4 + operation.key.size() + 1 + 4 +
+    writer.reserve(kKvPrefix.size() + 1 + operation.nonce.size() + 4 + operation.key.size() + 1 + 4 +
                    (operation.expected ? operation.expected->size() : 0) + 4 + operation.value.size());
-    writer.fixed(as_bytes(kKvPrefix)).u8(static_cast<std::uint8_t>(operation.op)).bytes(operation.key);
+    writer.fixed(as_bytes(kKvPrefix)).u8(static_cast<std::uint8_t>(operation.op));
+    writer.fixed(operation.nonce).bytes(operation.key);
     if (operation.op == KvOp::compare_and_set) {
         writer.u8(operation.expected ? 1 : 0).bytes(operation.expected.value_or(ByteView{}));
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -13,6 +14,10 @@ namespace monodon::node {
 inline constexpr std::string_view kKvPrefix = "mkv1";
 inline constexpr std::size_t kKvKeyBytesMax = 1024;
 
+/// What tells an operation from an equal one: drawn at random by who asks for it, and the same again when it
+/// asks again for the same operation. Without it "put a 1" would be one transaction for all time.
+using KvNonce = std::array<Byte, 16>;
+
 enum class KvOp : std::uint8_t { put = 1, erase = 2, compare_and_set = 3, get = 4 };
 
 /// One operation. Views point into the transaction it was parsed from.
@@ -24,11 +29,12 @@ struct KvOperation {
     ByteView value;
     /// Of compare_and_set: the value that must be there, or nothing if the key must be absent.
     std::optional<ByteView> expected;
+    KvNonce nonce{};
 };
 
 [[nodiscard]] bool is_kv(ByteView transaction);
-/// Nothing unless the bytes are the prefix and exactly one operation in its canonical form: one operation has
-/// one encoding, hence one transaction id.
+/// Nothing unless the bytes are the prefix and exactly one operation in its canonical form: prefix, op,
+/// nonce, then lengths and bytes. One operation has one encoding, hence one transaction id.
 [[nodiscard]] std::optional<KvOperation> parse_kv(ByteView transaction);
 /// The transaction. The key must have a legal length.
 [[nodiscard]] Bytes encode_kv(const KvOperation& operation);

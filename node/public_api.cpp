@@ -46,33 +46,36 @@ struct TxWait {
     NodeViewPtr view;
     Respond respond;
     Digest id;
+    bool duplicate = false;
 
-    void on_report(const StageReport& report) const {
+    void on_report(const StageReport& report) {
         switch (report.kind) {
             case StageReport::Kind::busy:
                 return respond(busy_response(report.retry_after, report.reason));
             case StageReport::Kind::timed_out:
             case StageReport::Kind::stopped:
                 // Never "failed": it is on its way.
-                return respond(
-                    json_response(fmt::format("{{\"id\":\"{}\",\"status\":\"pending\",\"reached\":\"{}\"}}\n",
-                                              id.hex(), name(report.stage)),
-                                  202));
+                return respond(json_response(
+                    fmt::format("{{\"id\":\"{}\",\"status\":\"pending\",\"reached\":\"{}\"{}}}\n", id.hex(),
+                                name(report.stage), duplicate ? ",\"duplicate\":true" : ""),
+                    202));
             case StageReport::Kind::reached:
                 break;
         }
-        // A duplicate is waited for like any other: retries have the same answer.
         for (const RefusedTransaction& refused : report.refused) {
             if (refused.why != Refusal::duplicate) return respond(refused_response(refused.why));
+            // Waited for like any other: retries have the same answer, and are told that they are.
+            duplicate = true;
         }
         if (report.last) respond(json_response(to_json(receipt(report.stage), view->name)));
     }
 
     [[nodiscard]] Receipt receipt(Stage stage) const {
-        if (auto found = view->find_receipt(id)) return std::move(*found);
         Receipt known;
         known.id = id;
         known.stage = std::min(stage, Stage::certified);
+        if (auto found = view->find_receipt(id)) known = *std::move(found);
+        known.duplicate = duplicate;
         return known;
     }
 };
@@ -101,9 +104,11 @@ void submit(const NodeViewPtr& view, const HttpRequest& request, const Respond& 
         }
         submission.timeout = *timeout;
     }
-    const TxWait wait{view, respond, sha256(*request.body)};
+    TxWait wait{view, respond, sha256(*request.body)};
     submission.transactions.push_back(Slice::whole(request.body));
-    submission.report = [wait](const StageReport& report) { wait.on_report(report); };
+    submission.report = [wait = std::move(wait)](const StageReport& report) mutable {
+        wait.on_report(report);
+    };
     const std::uint64_t number = view->submit(std::move(submission));
     respond.when_gone([view, number] { view->forget(number); });
 }

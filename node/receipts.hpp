@@ -30,6 +30,8 @@ inline constexpr std::size_t kStages = 5;
 struct Receipt {
     Digest id;
     Stage stage = Stage::accepted;
+    /// This submission was not the first: the node knew the id, and what follows is of the first one.
+    bool duplicate = false;
     /// Its first batch expired without being ordered; the transaction is in a new one, which has come to
     /// `stage`.
     bool requeued = false;

@@ -215,6 +215,7 @@ std::string to_json(const dag::Commit& commit) {
 
 std::string to_json(const Receipt& receipt, const std::string& validator) {
     json::object out{{"id", receipt.id.hex()}, {"status", text(receipt.status())}};
+    if (receipt.duplicate) out["duplicate"] = true;
     if (receipt.stage >= Stage::committed) {
         out["commit"] = receipt.commit.value();
         out["round"] = receipt.round.value();

@@ -89,6 +89,10 @@ void add_submit(CLI::App& tx, Invocation& invocation) {
             "Instead of a file: put KEY VALUE, get KEY, delete KEY, cas KEY EXPECTED VALUE (- if absent)")
         ->type_name("WORDS")
         ->expected(2, 4);
+    command
+        ->add_option("--nonce", options->nonce,
+                     "Of an operation that is asked for again, so that it stays one operation (random)")
+        ->type_name("HEX");
     command->add_option("--wait", options->wait, "Stage to wait for (committed)")
         ->type_name("STAGE")
         ->check(CLI::IsMember(stages()));
@@ -110,15 +114,17 @@ void add_submit(CLI::App& tx, Invocation& invocation) {
 
 void add_load(CLI::App& tx, Invocation& invocation) {
     auto options = std::make_shared<LoadOptions>();
-    CLI::App* command =
-        add_command(tx, "load", "Give the operations of a file to all nodes, a share to each",
-                    "  monodon tx load operations.jsonl --dir net\n"
-                    "Lines:\n"
-                    "  {\"op\":\"put\",\"key\":\"k\",\"value\":\"v\"}   {\"op\":\"delete\",\"key\":\"k\"}   "
-                    "{\"op\":\"get\",\"key\":\"k\"}\n"
-                    "  {\"op\":\"cas\",\"key\":\"k\",\"expected\":\"v\",\"value\":\"w\"}   "
-                    "{\"op\":\"raw\",\"hex\":\"00ff\"}\n"
-                    "  Bytes that are no text: key_hex, value_hex, expected_hex.");
+    CLI::App* command = add_command(
+        tx, "load", "Give the operations of a file to all nodes, a share to each",
+        "  monodon tx load operations.jsonl --dir net\n"
+        "Lines:\n"
+        "  {\"op\":\"put\",\"key\":\"k\",\"value\":\"v\"}   {\"op\":\"delete\",\"key\":\"k\"}   "
+        "{\"op\":\"get\",\"key\":\"k\"}\n"
+        "  {\"op\":\"cas\",\"key\":\"k\",\"expected\":\"v\",\"value\":\"w\"}   "
+        "{\"op\":\"raw\",\"hex\":\"00ff\"}\n"
+        "  Bytes that are no text: key_hex, value_hex, expected_hex.\n"
+        "  A line is another operation each time it is loaded, unless it has its own nonce_hex of 16 "
+        "bytes.");
     command->add_option("file", options->file, "One JSON object a line, - for standard input")
         ->type_name("FILE")
         ->required();

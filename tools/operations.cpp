@@ -1,8 +1,10 @@
 #include "tools/operations.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <random>
 
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
@@ -47,6 +49,18 @@ Bytes required(node::JsonObject& object, const std::string& key) {
     return bytes.value_or(Bytes{});
 }
 
+node::KvNonce nonce_of(node::JsonObject& object) {
+    if (!object.has("nonce_hex")) return fresh_nonce();
+    const auto given = hex_of(object, "nonce_hex");
+    node::KvNonce nonce{};
+    if (given && given->size() == nonce.size()) {
+        std::ranges::copy(*given, nonce.begin());
+    } else if (given) {
+        object.fail(fmt::format("nonce_hex has {} bytes", nonce.size()));
+    }
+    return nonce;
+}
+
 std::optional<node::KvOp> parse_op(const std::string& name) {
     if (name == "put") return node::KvOp::put;
     if (name == "delete") return node::KvOp::erase;
@@ -65,12 +79,19 @@ Bytes kv_of(node::JsonObject& object, node::KvOp op) {
         object.fail(fmt::format("a key has 1 to {} bytes", node::kKvKeyBytesMax));
         return {};
     }
-    node::KvOperation operation{op, key, value, std::nullopt};
+    node::KvOperation operation{op, key, value, std::nullopt, nonce_of(object)};
     if (expected) operation.expected = *expected;
     return node::encode_kv(operation);
 }
 
 }  // namespace
+
+node::KvNonce fresh_nonce() {
+    static std::random_device random;
+    node::KvNonce nonce;
+    std::ranges::generate(nonce, [] { return static_cast<Byte>(random()); });
+    return nonce;
+}
 
 Expected<Bytes, std::string> parse_operation(std::string_view line) {
     const auto value = node::parse_strict_json(line, kLineMost);

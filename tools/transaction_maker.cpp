@@ -34,6 +34,7 @@ Bytes TransactionMaker::next() {
     Bytes transaction;
     if (kind_ == LoadKind::put) {
         node::KvOperation operation;
+        // The key tells the operations apart; a nonce of zeros keeps the generator cheap.
         operation.key = as_bytes(name);
         const std::size_t bare = node::encode_kv(operation).size();
         operation.value = filling(size_ - std::min(size_, bare));

@@ -1,5 +1,6 @@
 #include "tools/transactions.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +11,7 @@
 #include "dag/model/types.hpp"
 #include "node/kv_format.hpp"
 #include "tools/json_read.hpp"
+#include "tools/operations.hpp"
 
 namespace monodon::tools {
 
@@ -39,11 +41,22 @@ Result<Bytes> read_transaction(const std::string& file) {
     return bytes;
 }
 
-Result<Bytes> transaction_of(const SubmitOptions& options) {
+Result<node::KvNonce> nonce_of(const std::string& digits) {
+    if (digits.empty()) return fresh_nonce();
+    node::KvNonce nonce{};
+    const auto given = from_hex(digits);
+    if (!given || given->size() != nonce.size()) {
+        return failure(kExitUsage, fmt::format("a nonce is {} hexadecimal digits", 2 * nonce.size()));
+    }
+    std::ranges::copy(*given, nonce.begin());
+    return nonce;
+}
+
+Result<Bytes> transaction_of(const SubmitOptions& options, const node::KvNonce& nonce) {
     if (!options.operation.empty() && !options.file.empty()) {
         return failure(kExitUsage, "a file or an operation, not both");
     }
-    if (!options.operation.empty()) return operation_bytes(options.operation);
+    if (!options.operation.empty()) return operation_bytes(options.operation, nonce);
     if (options.file.empty())
         return failure(kExitUsage, "what? Give a file, - for standard input, or --op put KEY VALUE");
     return read_transaction(options.file);
@@ -63,8 +76,9 @@ void print_receipt(const json::value& answer, Form form) {
     if (form == Form::json) return print_json(answer);
     const json::object& receipt = as_object(answer);
     if (form == Form::plain) {
-        return print_line(fmt::format("{}\t{}\t{}\t{}", text(receipt, "status"), text(receipt, "id"),
-                                      number(receipt, "commit"), number(receipt, "position")));
+        return print_line(fmt::format("{}\t{}\t{}\t{}\t{}", text(receipt, "status"), text(receipt, "id"),
+                                      number(receipt, "commit"), number(receipt, "position"),
+                                      receipt.contains("duplicate") ? "duplicate" : "new"));
     }
     print_line(receipt_line(receipt));
 }
@@ -77,6 +91,7 @@ std::string receipt_line(const json::object& receipt) {
     if (receipt.contains("position")) line += fmt::format("  position {}", number(receipt, "position"));
     if (receipt.contains("round")) line += fmt::format("  round {}", number(receipt, "round"));
     if (receipt.contains("validator")) line += fmt::format("  by {}", text(receipt, "validator"));
+    if (receipt.contains("duplicate")) line += "  duplicate: this node had it already";
     if (receipt.contains("result")) line += fmt::format("  result {}", text(receipt, "result"));
     if (receipt.contains("value")) line += fmt::format("  value (base64) {}", text(receipt, "value"));
     const std::string list = latencies(receipt);
@@ -84,7 +99,7 @@ std::string receipt_line(const json::object& receipt) {
     return line;
 }
 
-Result<Bytes> operation_bytes(const std::vector<std::string>& words) {
+Result<Bytes> operation_bytes(const std::vector<std::string>& words, const node::KvNonce& nonce) {
     const std::string usage = "an operation is put KEY VALUE, delete KEY, get KEY or cas KEY EXPECTED VALUE";
     node::KvOperation operation;
     const std::string name = words.empty() ? "" : words.front();
@@ -101,6 +116,7 @@ Result<Bytes> operation_bytes(const std::vector<std::string>& words) {
     } else {
         return failure(kExitUsage, usage);
     }
+    operation.nonce = nonce;
     operation.key = as_bytes(words[1]);
     if (operation.key.empty() || operation.key.size() > node::kKvKeyBytesMax) {
         return failure(kExitUsage, fmt::format("a key has 1 to {} bytes", node::kKvKeyBytesMax));
@@ -109,7 +125,9 @@ Result<Bytes> operation_bytes(const std::vector<std::string>& words) {
 }
 
 int submit(const SubmitOptions& options) {
-    const auto transaction = transaction_of(options);
+    const auto nonce = nonce_of(options.nonce);
+    if (!nonce) return report(nonce.error());
+    const auto transaction = transaction_of(options, *nonce);
     if (!transaction) return report(transaction.error());
     auto admin = ask_one(options.where);
     if (!admin) return report(admin.error());
@@ -118,7 +136,13 @@ int submit(const SubmitOptions& options) {
     const auto reply =
         asker->raw_post(fmt::format("/v1/tx?wait={}&timeout={}ms", options.wait, options.timeout.count()),
                         *transaction, options.timeout + kSlack);
-    if (!reply) return report(reply.error());
+    if (!reply) {
+        Failure lost = reply.error();
+        if (!options.operation.empty()) {
+            lost.message += "; to ask again for the same operation, add --nonce " + to_hex(*nonce);
+        }
+        return report(lost);
+    }
     if (reply->status != 200 && reply->status != 202) {
         Failure refused = asker->refusal(*reply);
         const std::string later = reply->header("retry-after");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "net/core/bytes.hpp"
+#include "node/kv_format.hpp"
 #include "tools/ask.hpp"
 #include "tools/output.hpp"
 
@@ -16,6 +17,8 @@ struct SubmitOptions {
     std::string file;
     /// `put KEY VALUE`, `delete KEY`, `get KEY`, `cas KEY EXPECTED VALUE` (EXPECTED `-` for absent).
     std::vector<std::string> operation;
+    /// Of the operation, 32 hexadecimal digits; empty: a fresh one.
+    std::string nonce;
     std::string wait = "committed";
     std::chrono::milliseconds timeout = std::chrono::seconds(10);
     Form form = Form::table;
@@ -34,6 +37,7 @@ int receipt(const ReceiptOptions& options);
 /// A receipt in one line, for people.
 [[nodiscard]] std::string receipt_line(const boost::json::object& receipt);
 /// The transaction of an operation in words, as SubmitOptions has it.
-[[nodiscard]] Result<Bytes> operation_bytes(const std::vector<std::string>& words);
+[[nodiscard]] Result<Bytes> operation_bytes(const std::vector<std::string>& words,
+                                            const node::KvNonce& nonce);
 
 }  // namespace monodon::tools

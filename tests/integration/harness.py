@@ -62,9 +62,11 @@ def monodon(*words, code=0, timeout=120):
 
 
 def put_bytes(key, value):
-    """A put as a transaction of the key-value store: prefix, 1, then key and value with 32-bit lengths."""
+    """A put as a transaction of the key-value store: prefix, 1, a nonce that makes each call another
+    operation, then key and value with 32-bit lengths."""
     key, value = key.encode(), value.encode()
-    return b"mkv1\x01" + struct.pack("<I", len(key)) + key + struct.pack("<I", len(value)) + value
+    lengths = [struct.pack("<I", len(part)) for part in (key, value)]
+    return b"mkv1\x01" + os.urandom(16) + lengths[0] + key + lengths[1] + value
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -123,6 +123,7 @@ TEST_CASE("a transaction that is not there in time is pending, never failed") {
         CHECK(asked.object().at("id") == text(sha256(as_bytes("hello")).hex()));
         CHECK(asked.object().at("status") == "pending");
         CHECK(asked.object().at("reached") == "durable");
+        CHECK_FALSE(asked.object().contains("duplicate"));
     }
 }
 
@@ -164,6 +165,12 @@ TEST_CASE("a transaction that is refused is answered with the reason, a duplicat
     node.submissions.back().report(reached(Stage::committed, true));
     CHECK(duplicate.status() == 200);
     CHECK(duplicate.object().at("commit") == 918);
+    CHECK(duplicate.object().at("duplicate") == true);
+
+    const Asked pending(public_routes(node.view()), "POST", "/v1/tx", "hello");
+    node.submissions.back().report(refused(Refusal::duplicate, false));
+    node.submissions.back().report(of_kind(StageReport::Kind::timed_out, Stage::durable));
+    CHECK(pending.object().at("duplicate") == true);
 }
 
 TEST_CASE("a submission that makes no sense never reaches the worker") {

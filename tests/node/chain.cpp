@@ -1,6 +1,7 @@
 #include "tests/node/chain.hpp"
 
 #include <atomic>
+#include <cstring>
 
 #include <catch2/catch.hpp>
 #include <unistd.h>
@@ -25,15 +26,31 @@ SharedBytes share(std::string_view text) {
     return share(Bytes(bytes.begin(), bytes.end()));
 }
 
-Bytes put(std::string_view key, std::string_view value) {
-    return encode_kv({KvOp::put, as_bytes(key), as_bytes(value), std::nullopt});
+namespace {
+
+KvNonce next_nonce() {
+    static std::atomic<std::uint64_t> count{1};
+    KvNonce nonce{};
+    const std::uint64_t number = count++;
+    std::memcpy(nonce.data(), &number, sizeof number);
+    return nonce;
 }
-Bytes erase(std::string_view key) { return encode_kv({KvOp::erase, as_bytes(key), {}, std::nullopt}); }
-Bytes get(std::string_view key) { return encode_kv({KvOp::get, as_bytes(key), {}, std::nullopt}); }
+
+}  // namespace
+
+Bytes put(std::string_view key, std::string_view value) {
+    return encode_kv({KvOp::put, as_bytes(key), as_bytes(value), std::nullopt, next_nonce()});
+}
+Bytes erase(std::string_view key) {
+    return encode_kv({KvOp::erase, as_bytes(key), {}, std::nullopt, next_nonce()});
+}
+Bytes get(std::string_view key) {
+    return encode_kv({KvOp::get, as_bytes(key), {}, std::nullopt, next_nonce()});
+}
 Bytes compare_and_set(std::string_view key, const char* expected, std::string_view value) {
     std::optional<ByteView> wanted;
     if (expected != nullptr) wanted = as_bytes(expected);
-    return encode_kv({KvOp::compare_and_set, as_bytes(key), as_bytes(value), wanted});
+    return encode_kv({KvOp::compare_and_set, as_bytes(key), as_bytes(value), wanted, next_nonce()});
 }
 Bytes opaque(std::string_view text) {
     const ByteView bytes = as_bytes(text);

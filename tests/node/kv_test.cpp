@@ -77,6 +77,9 @@ TEST_CASE("each operation has one encoding, and it comes back") {
     CHECK(parse_kv(put("k", ""))->value.empty());
     CHECK(parse_kv(erase("k"))->op == KvOp::erase);
     CHECK(parse_kv(get("k"))->op == KvOp::get);
+    const Bytes numbered = encode_kv({KvOp::put, as_bytes("k"), as_bytes("v"), std::nullopt, {1, 2}});
+    CHECK(parse_kv(numbered)->nonce == KvNonce{1, 2});
+    CHECK(numbered != encode_kv({KvOp::put, as_bytes("k"), as_bytes("v"), std::nullopt, {1, 3}}));
 }
 
 TEST_CASE("what begins like an operation and is none is malformed, anything else is opaque") {
@@ -99,11 +102,11 @@ TEST_CASE("what begins like an operation and is none is malformed, anything else
     CHECK(verdict(unknown) == Verdict::malformed);
     unknown[4] = 0;
     CHECK(verdict(unknown) == Verdict::malformed);
-    // 1 + 4 bytes of key, then the flag of compare-and-set.
+    // Prefix, op, nonce, 4 + 1 bytes of key, then the flag of compare-and-set.
     Bytes two_encodings = compare_and_set("k", "old", "new");
-    two_encodings[4 + 1 + 4 + 1] = 0;
+    two_encodings[4 + 1 + 16 + 4 + 1] = 0;
     CHECK(verdict(two_encodings) == Verdict::malformed);
-    two_encodings[4 + 1 + 4 + 1] = 2;
+    two_encodings[4 + 1 + 16 + 4 + 1] = 2;
     CHECK(verdict(two_encodings) == Verdict::malformed);
 }
 
@@ -111,12 +114,12 @@ TEST_CASE("a key has 1 to 1024 bytes") {
     Fixture fixture;
     CHECK(fixture.store->check({put(std::string(1024, 'k'), "v")}) == Verdict::ok);
     Bytes empty_key = put("k", "v");
-    empty_key.erase(empty_key.begin() + 9);
-    empty_key[5] = 0;
+    empty_key.erase(empty_key.begin() + 25);
+    empty_key[21] = 0;
     CHECK(fixture.store->check({empty_key}) == Verdict::malformed);
     Bytes long_key = put(std::string(1024, 'k'), "v");
-    long_key.insert(long_key.begin() + 9, 'k');
-    ++long_key[5];
+    long_key.insert(long_key.begin() + 25, 'k');
+    ++long_key[21];
     CHECK(fixture.store->check({long_key}) == Verdict::malformed);
 }
 

@@ -338,7 +338,8 @@ TEST_CASE("own batches of an earlier life are offered again, and their transacti
 TEST_CASE("an expired batch leaves again with the same transactions in a new one") {
     Fixture fixture;
     fixture.start_connected();
-    fixture.submit({put("a", "1"), put("b", "2")}, Stage::committed);
+    const Bytes second = put("b", "2");
+    fixture.submit({put("a", "1"), second}, Stage::committed);
     const dag::PayloadEntry old = fixture.writes.at(0).entry;
     fixture.acknowledge(old);
     fixture.round = dag::Round{9000};
@@ -349,12 +350,12 @@ TEST_CASE("an expired batch leaves again with the same transactions in a new one
     CHECK(entry.sealed_round == dag::Round{9000});
     CHECK(fixture.transactions_of(fixture.writes[1].bytes) ==
           fixture.transactions_of(fixture.writes[0].bytes));
-    CHECK(fixture.find(put("b", "2"))->status() == "requeued");
+    CHECK(fixture.find(second)->status() == "requeued");
     fixture.acknowledge(entry);
     CHECK(fixture.ready.back() == entry);
     fixture.commit({entry}, 3);
     CHECK(fixture.reports.back().stage == Stage::committed);
-    CHECK(fixture.find(put("b", "2"))->position == 1);
+    CHECK(fixture.find(second)->position == 1);
     fixture.execute(entry, {Outcome::ok, Outcome::ok}, 3);
     CHECK(fixture.worker->status().accepted_bytes == 0);
     CHECK(fixture.worker->status().batches_requeued == 1);

@@ -56,6 +56,17 @@ TEST_CASE("lines of operations become transactions of the key-value store") {
     CHECK(*raw == Bytes{0x00, 0xff, 0x10});
 }
 
+TEST_CASE("an operation that is asked for twice is two transactions, unless it says its nonce") {
+    const std::string line = R"({"op":"put","key":"k","value":"v")";
+    CHECK(*parse_operation(line + "}") != *parse_operation(line + "}"));
+    const std::string same = line + R"(,"nonce_hex":"000102030405060708090a0b0c0d0e0f"})";
+    REQUIRE(parse_operation(same));
+    CHECK(*parse_operation(same) == *parse_operation(same));
+    CHECK(node::parse_kv(*parse_operation(same))->nonce[15] == 15);
+    CHECK(error_of(line + R"(,"nonce_hex":"00"})").find("16 bytes") != std::string::npos);
+    CHECK(error_of(R"({"op":"raw","hex":"00","nonce_hex":"00"})").find("nonce_hex") != std::string::npos);
+}
+
 TEST_CASE("a line that is no operation says what is wrong with it") {
     CHECK(error_of("") != "accepted");
     CHECK(error_of("[]") != "accepted");
@@ -74,15 +85,16 @@ TEST_CASE("a line that is no operation says what is wrong with it") {
 }
 
 TEST_CASE("an operation in words is the same transaction as its line") {
-    const auto put = operation_bytes({"put", "k", "v"});
+    const std::string nonce = R"(,"nonce_hex":"07000000000000000000000000000000"})";
+    const auto put = operation_bytes({"put", "k", "v"}, {7});
     REQUIRE(put);
-    CHECK(*put == *parse_operation(R"({"op":"put","key":"k","value":"v"})"));
-    const auto absent = operation_bytes({"cas", "k", "-", "v"});
+    CHECK(*put == *parse_operation(R"({"op":"put","key":"k","value":"v")" + nonce));
+    const auto absent = operation_bytes({"cas", "k", "-", "v"}, {7});
     REQUIRE(absent);
-    CHECK(*absent == *parse_operation(R"({"op":"cas","key":"k","value":"v"})"));
+    CHECK(*absent == *parse_operation(R"({"op":"cas","key":"k","value":"v")" + nonce));
     for (const auto& words :
          std::vector<std::vector<std::string>>{{}, {"put", "k"}, {"get", ""}, {"move", "k", "v"}}) {
-        const auto refused = operation_bytes(words);
+        const auto refused = operation_bytes(words, {});
         REQUIRE_FALSE(refused);
         CHECK(refused.error().code == kExitUsage);
     }

@@ -258,6 +258,8 @@ TEST_CASE("a receipt is one line, and what is not known is not in it") {
           "committed  tx 9f3c  commit 918  position 3  round 1844  by v2   "
           "(durable 3 ms, certified 14 ms, committed 31 ms)");
     CHECK(receipt_line(object_of(R"({"status":"pending","id":"9f3c"})")) == "pending  tx 9f3c");
+    CHECK(receipt_line(object_of(R"({"status":"committed","id":"9f3c","duplicate":true,"commit":7})")) ==
+          "committed  tx 9f3c  commit 7  duplicate: this node had it already");
 }
 
 }  // namespace monodon::tools
