@@ -90,6 +90,11 @@ std::string index_json(const std::vector<Route>& routes) {
     return out + "]\n";
 }
 
+std::string names_json(std::string_view key, const std::vector<std::string>& names) {
+    const json::value value{{key, json::array(names.begin(), names.end())}};
+    return json::serialize(value) + "\n";
+}
+
 /// A route whose answer is one snapshot.
 template <class Give>
 Route snapshot_route(std::string path, std::string help, Give give) {
@@ -121,6 +126,30 @@ std::vector<Route> admin_routes(NodeViewPtr view) {
          {"from", "to", "rounds"},
          "The certificates of some rounds; of the last 20 if not said otherwise.",
          [view](const HttpRequest& request, const Respond& respond) { dag_window(view, request, respond); }});
+    const auto add_peer_action = [&](const std::string& word, std::string help, PeerAction action) {
+        add({HttpMethod::post,
+             "/v1/peers/{id}/" + word,
+             {},
+             std::move(help),
+             [view, action](const HttpRequest& request, const Respond& respond) {
+                 const auto refused = view->act_on_peer(request.params.at("id"), action);
+                 if (refused) return respond(error_response(400, "peer", *refused));
+                 respond(json_response(names_json("bans", view->bans())));
+             },
+             kBodyMax});
+    };
+    add_peer_action("disconnect", "Ends the connections to a peer, by name or peer id.",
+                    PeerAction::disconnect);
+    add_peer_action("ban", "The same, and has no other with it until it is unbanned or the node restarts.",
+                    PeerAction::ban);
+    add_peer_action("unban", "Lifts a ban.", PeerAction::unban);
+    add({HttpMethod::get,
+         "/v1/bans",
+         {},
+         "Peers that are banned.",
+         [view](const HttpRequest&, const Respond& respond) {
+             respond(json_response(names_json("bans", view->bans())));
+         }});
     add({HttpMethod::get,
          "/v1/why",
          {},

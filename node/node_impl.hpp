@@ -65,6 +65,7 @@ class Node::Impl {
     [[nodiscard]] std::vector<HealthCheck> liveness() const;
     [[nodiscard]] std::vector<HealthCheck> readiness(const dag::EngineStatus& engine) const;
     [[nodiscard]] std::vector<PeerSnapshot> peers() const;
+    std::optional<std::string> act_on_peer(std::string_view word, PeerAction action);
     [[nodiscard]] StoreSnapshot store() const;
     [[nodiscard]] std::vector<QueueSnapshot> queues() const;
     [[nodiscard]] ActivitySnapshot activity() const;

@@ -235,6 +235,30 @@ Expected<KvRead, std::string> Node::Impl::read_key(ByteView key) const {
     return KvRead{std::move(read->value), read->applied.value()};
 }
 
+std::optional<std::string> Node::Impl::act_on_peer(std::string_view word, PeerAction action) {
+    const auto member = genesis_.index_of(word);
+    const auto peer = member ? genesis_.member(*member).peer : PeerId::parse(word);
+    if (!peer) return "not a validator's name and not a peer id: " + std::string(word);
+    if (*peer == key_.peer_id()) return "this is the node itself";
+    log::info(log::Category::net, "the operator acts on a peer",
+              {{"peer", peer->text()},
+               {"action", action == PeerAction::ban     ? "ban"
+                          : action == PeerAction::unban ? "unban"
+                                                        : "disconnect"}});
+    switch (action) {
+        case PeerAction::disconnect:
+            network_->hang_up(*peer);
+            break;
+        case PeerAction::ban:
+            if (!network_->ban(*peer)) return "too many bans; lift some first";
+            break;
+        case PeerAction::unban:
+            network_->unban(*peer);
+            break;
+    }
+    return std::nullopt;
+}
+
 std::shared_ptr<const NodeView> Node::Impl::make_view() {
     auto view = std::make_shared<NodeView>();
     view->name = genesis_.member(self_).name;
@@ -259,6 +283,17 @@ std::shared_ptr<const NodeView> Node::Impl::make_view() {
             }
             callback(std::move(snapshots));
         });
+    };
+    view->act_on_peer = [this](std::string_view peer, PeerAction action) {
+        return act_on_peer(peer, action);
+    };
+    view->bans = [this] {
+        std::vector<std::string> banned;
+        for (const PeerId& peer : network_->bans()) {
+            const auto member = genesis_.index_of(peer);
+            banned.push_back(member ? genesis_.member(*member).name : peer.text());
+        }
+        return banned;
     };
     view->blockers = [this](std::function<void(const dag::Blockers&)> callback) {
         engine_->look(

@@ -123,6 +123,9 @@ struct VertexSnapshot {
     std::uint32_t batches = 0;
 };
 
+/// What an operator does to the connections with one peer. A ban holds until unban or the end of the process.
+enum class PeerAction : std::uint8_t { disconnect, ban, unban };
+
 using DagCallback = std::function<void(std::vector<VertexSnapshot>)>;
 
 struct StoreSnapshot {
@@ -202,6 +205,11 @@ struct NodeView {
     /// Calls back once, from any thread, with the certificates of these rounds that are in the graph,
     /// ascending by round and author.
     std::function<void(std::uint64_t first, std::uint64_t last, DagCallback)> dag;
+    /// The peer by its name in the committee or its peer id. Why nothing was done, in words; nothing if it
+    /// was.
+    std::function<std::optional<std::string>(std::string_view peer, PeerAction)> act_on_peer;
+    /// Names, or peer ids of those that have none.
+    std::function<std::vector<std::string>()> bans;
     /// What keeps the next commit from being made or executed.
     std::function<void(std::function<void(const dag::Blockers&)>)> blockers;
     std::function<StoreSnapshot()> store;

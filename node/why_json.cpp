@@ -78,17 +78,22 @@ class Why {
         }
         if (!reasons_.empty() || now_ - found_.grown < kQuiet) return;
         std::string absent;
+        std::string away;
+        const auto add = [](std::string& list, const std::string& name) {
+            list += (list.empty() ? "" : ", ") + name;
+        };
         for (std::size_t at = 0; at < status_.validators.size(); ++at) {
-            if (found_.present.contains(dag::ValidatorIndex{static_cast<std::uint16_t>(at)})) continue;
-            const ValidatorSnapshot& validator = status_.validators[at];
-            absent += fmt::format("{}{} ({})", absent.empty() ? "" : ", ", validator.name,
-                                  validator.connected ? "connected" : "not connected");
+            const dag::ValidatorIndex member{static_cast<std::uint16_t>(at)};
+            if (!found_.present.contains(member)) add(absent, status_.validators[at].name);
+            if (!status_.validators[at].connected) add(away, status_.validators[at].name);
         }
-        reason(fmt::format("no certificate for {} s: round {} {}; without one are {}",
-                           std::chrono::duration_cast<std::chrono::seconds>(now_ - found_.grown).count(),
-                           found_.highest.value(),
-                           found_.quorum ? "has a quorum and no next round begins" : "lacks a quorum",
-                           absent.empty() ? "none" : absent));
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now_ - found_.grown);
+        const std::uint64_t round = found_.highest.value();
+        std::string words = fmt::format("no certificate for {} s: ", seconds.count());
+        words += found_.quorum ? fmt::format("none of round {} yet", round + 1)
+                               : fmt::format("round {} lacks those of {}", round, absent);
+        if (!away.empty()) words += "; not connected: " + away;
+        reason(std::move(words));
     }
 
     void execution() {

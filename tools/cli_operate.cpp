@@ -130,6 +130,20 @@ void add_testnet_signals(CLI::App& testnet, Invocation& invocation) {
     command->add_option("nodes", pause->names, "Names")->type_name("NAME")->required();
     command->add_flag("--resume", pause->resume, "Let them go on (SIGCONT)");
 
+    auto partition = std::make_shared<TestnetPartition>();
+    command =
+        add_testnet_command(testnet, invocation, partition, "partition",
+                            "Cut groups of nodes off from each other, until `testnet heal` or a restart",
+                            "  monodon testnet partition v3 --dir net            # v3 from all others\n"
+                            "  monodon testnet partition v0,v1 v2,v3 --dir net   # two halves",
+                            &testnet_partition);
+    command->add_option("groups", partition->groups, "Names with commas; those not named are a group, too")
+        ->type_name("GROUP")
+        ->required();
+    auto heal = std::make_shared<TestnetPartition>();
+    add_testnet_command(testnet, invocation, heal, "heal", "Join what `testnet partition` has cut",
+                        "  monodon testnet heal --dir net", &testnet_heal);
+
     auto logs = std::make_shared<TestnetLogs>();
     command = add_testnet_command(testnet, invocation, logs, "logs", "The end of a node's log",
                                   "  monodon testnet logs v2 -n 50 -f --dir net", &testnet_logs);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,20 @@ struct TestnetSignal {
 int testnet_kill(const TestnetSignal& options);
 /// SIGSTOP, or SIGCONT to resume.
 int testnet_pause(const TestnetSignal& options);
+
+struct TestnetPartition {
+    std::string dir;
+    /// Names with commas between them; who is in none is in a group with all others that are in none.
+    std::vector<std::string> groups;
+};
+/// Members of different groups are cut off from each other (each bans the others), those of one group are
+/// joined. Nodes that do not run are left as they are: a restart forgets bans.
+int testnet_partition(const TestnetPartition& options);
+/// All that run are joined.
+int testnet_heal(const TestnetPartition& options);
+/// The group of each name, from 0. Which name is unknown or in two groups, in words.
+[[nodiscard]] Result<std::map<std::string, std::size_t>> groups_of(const std::vector<std::string>& names,
+                                                                   const std::vector<std::string>& groups);
 
 struct TestnetLogs {
     std::string dir;

@@ -229,6 +229,11 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
             member->timer.expires_at(asio::steady_timer::time_point::max());
             co_await member->timer.async_wait(as_result);
             if (self->registry_.find(member->address.peer)) continue;
+        } else if (self->registry_.is_banned(member->address.peer)) {
+            // unban() wakes us.
+            member->timer.expires_at(asio::steady_timer::time_point::max());
+            co_await member->timer.async_wait(as_result);
+            continue;
         } else {
             const auto& addresses = member->address.addresses;
             const std::string address = addresses[member->attempt++ % addresses.size()];

@@ -35,6 +35,9 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     RequestId request(const PeerId& peer, WantedRequest wanted, ReplyCallback callback);
     void cancel(RequestId request);
     void set_holdings(const Holdings& holdings);
+    void hang_up(const PeerId& peer);
+    bool ban(const PeerId& peer) { return registry_.ban(peer); }
+    void unban(const PeerId& peer);
 
     [[nodiscard]] const Registry& registry() const { return registry_; }
     [[nodiscard]] const TlsContext& tls() const { return *tls_; }

@@ -124,6 +124,19 @@ Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std:
     return session;
 }
 
+void Network::Impl::hang_up(const PeerId& peer) {
+    for (const auto& session : registry_.all()) {
+        if (session->config().peer == peer)
+            session->close({GoawayReason::disconnected_by_operator, false, "disconnected by the operator"});
+    }
+}
+
+void Network::Impl::unban(const PeerId& peer) {
+    registry_.unban(peer);
+    if (const auto found = members_.find(peer); found != members_.end())
+        asio::post(found->second->strand, [member = found->second] { member->timer.cancel(); });
+}
+
 void Network::Impl::session_ended(const std::shared_ptr<Session>& session, const CloseCause& cause) {
     const SessionConfig& config = session->config();
     bool last = false;

@@ -44,6 +44,18 @@ void Network::disconnect(const PeerId& peer, std::string_view why) {
     }
 }
 
+void Network::hang_up(const PeerId& peer) { impl_->hang_up(peer); }
+
+bool Network::ban(const PeerId& peer) {
+    if (!impl_->ban(peer)) return false;
+    impl_->hang_up(peer);
+    return true;
+}
+
+void Network::unban(const PeerId& peer) { impl_->unban(peer); }
+
+std::vector<PeerId> Network::bans() const { return impl_->registry().bans(); }
+
 void Network::set_holdings(const Holdings& holdings) { impl_->set_holdings(holdings); }
 
 std::vector<PeerStatus> Network::peers() const { return impl_->registry().status(); }

@@ -156,6 +156,13 @@ class Network {
 
     /// Ends the connection to a peer that broke a rule that only the caller can see, in words for the log.
     void disconnect(const PeerId& peer, std::string_view why);
+    /// Ends the connections to a peer and has no other with it, until unban() or the end of the process.
+    /// False if there are as many bans as are remembered.
+    bool ban(const PeerId& peer);
+    void unban(const PeerId& peer);
+    [[nodiscard]] std::vector<PeerId> bans() const;
+    /// Ends the connections to a peer, as an operator wants it; a member is dialled again.
+    void hang_up(const PeerId& peer);
     /// What greetings say about our history from now on.
     void set_holdings(const Holdings& holdings);
 

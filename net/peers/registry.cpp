@@ -42,6 +42,7 @@ Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit(const std::shar
     const SessionConfig& config = session->config();
     const std::string host = host_of(session->address());
     const std::lock_guard lock(mutex_);
+    if (bans_.contains(config.peer)) return Unexpected{GoawayReason::disconnected_by_operator};
     if (config.role == Role::client) {
         if (const auto refusal = client_refusal(host)) return Unexpected{*refusal};
         ++clients_;
@@ -87,6 +88,28 @@ bool Registry::remove(const std::shared_ptr<Session>& session, const std::string
 void Registry::note_error(const PeerId& peer, const std::string& why) {
     const std::lock_guard lock(mutex_);
     if (const auto found = members_.find(peer); found != members_.end()) found->second.last_error = why;
+}
+
+bool Registry::ban(const PeerId& peer) {
+    const std::lock_guard lock(mutex_);
+    if (bans_.size() >= kBansMax && !bans_.contains(peer)) return false;
+    bans_.insert(peer);
+    return true;
+}
+
+void Registry::unban(const PeerId& peer) {
+    const std::lock_guard lock(mutex_);
+    bans_.erase(peer);
+}
+
+bool Registry::is_banned(const PeerId& peer) const {
+    const std::shared_lock lock(mutex_);
+    return bans_.contains(peer);
+}
+
+std::vector<PeerId> Registry::bans() const {
+    const std::shared_lock lock(mutex_);
+    return {bans_.begin(), bans_.end()};
 }
 
 std::shared_ptr<Session> Registry::find(const PeerId& peer) const {

@@ -112,6 +112,26 @@ TEST_CASE("a member that was stopped is dialled until it is back") {
     CHECK(events.back());
 }
 
+TEST_CASE("a peer that is banned is neither dialled nor admitted until the ban is lifted") {
+    Committee committee(2);
+    REQUIRE(committee.all_connected());
+    Network& banning = committee[0].network();
+    const PeerId other = committee[1].id();
+    CHECK(banning.ban(other));
+    CHECK(banning.bans() == std::vector{other});
+    const auto told = [&] {
+        const PeerStatus seen = committee[1].status_of(committee[0].id());
+        return !seen.connected && seen.last_error.find("on purpose") != std::string::npos;
+    };
+    REQUIRE(eventually([&] { return !banning.connected(other) && told(); }));
+    // It goes on dialling, and is refused each time.
+    const std::uint64_t before = committee[0].status_of(other).connections;
+    banning.unban(other);
+    CHECK(banning.bans().empty());
+    REQUIRE(committee.all_connected());
+    CHECK(committee[0].status_of(other).connections > before);
+}
+
 TEST_CASE("a node on another chain is refused, and both sides know why") {
     Committee committee(2, [](std::size_t index, NetworkConfig& config) {
         if (index == 1) config.chain_id = "another";

@@ -89,6 +89,18 @@ TEST_CASE("the DAG is shown by rounds: a range, or the last ones") {
     CHECK(Asked(admin_routes(node.view()), "GET", "/v1/dag").status() == 200);
 }
 
+TEST_CASE("an operator bans peers, and lifts bans") {
+    FakeNode node;
+    const auto routes = admin_routes(node.view());
+    const auto post = [&](const std::string& path) { return Asked(routes, "POST", path, "").status(); };
+    CHECK(post("/v1/peers/v1/ban") == 200);
+    CHECK(post("/v1/peers/v3/ban") == 200);
+    CHECK(post("/v1/peers/v0/disconnect") == 200);
+    CHECK(post("/v1/peers/x/ban") == 400);
+    CHECK(Asked(routes, "GET", "/v1/bans").object().at("bans") == json::parse("[\"v1\",\"v3\"]"));
+    CHECK(Asked(routes, "POST", "/v1/peers/v1/unban", "").object().at("bans") == json::parse("[\"v3\"]"));
+}
+
 TEST_CASE("why names what is missing, its holders, and what each of them answered") {
     FakeNode node;
     node.blockers.grown = net::now();
@@ -134,9 +146,7 @@ TEST_CASE("why names what is missing, its holders, and what each of them answere
     node.blockers.present.insert(member(0));
     node.status.validators[3].connected = false;
     const std::string reason(why().at("reasons").at(0).as_string());
-    CHECK(reason ==
-          "no certificate for 60 s: round 30 lacks a quorum; without one are v1 (connected), "
-          "v2 (connected), v3 (not connected)");
+    CHECK(reason == "no certificate for 60 s: round 30 lacks those of v1, v2, v3; not connected: v3");
 }
 
 TEST_CASE("the level of a log is set by category") {

@@ -25,6 +25,7 @@ struct FakeNode {
     std::vector<VertexSnapshot> vertices;
     std::pair<std::uint64_t, std::uint64_t> asked_rounds;
     dag::Blockers blockers;
+    std::vector<std::string> bans;
     ActivitySnapshot activity;
     std::vector<dag::CommitPtr> commits;
     std::uint64_t oldest = 1;
@@ -58,6 +59,13 @@ struct FakeNode {
             asked_rounds = {first, last};
             callback(vertices);
         };
+        ports.act_on_peer = [this](std::string_view peer, PeerAction action) -> std::optional<std::string> {
+            if (!peer.starts_with("v")) return "no such peer";
+            if (action == PeerAction::ban) bans.emplace_back(peer);
+            if (action == PeerAction::unban) std::erase(bans, std::string(peer));
+            return std::nullopt;
+        };
+        ports.bans = [this] { return bans; };
         ports.blockers = [this](const auto& callback) { callback(blockers); };
         ports.store = [] {
             StoreSnapshot store;

@@ -238,6 +238,16 @@ TEST_CASE("a directory with the homes of a committee is not taken for a new one"
     CHECK(again.error().message.find(" v2 of a committee") != std::string::npos);
 }
 
+TEST_CASE("who is named in no group of a partition is in the last one") {
+    const std::vector<std::string> names{"v0", "v1", "v2", "v3"};
+    using Groups = std::map<std::string, std::size_t>;
+    CHECK(groups_of(names, {"v3"}).value() == Groups{{"v0", 1}, {"v1", 1}, {"v2", 1}, {"v3", 0}});
+    CHECK(groups_of(names, {"v0,v1", "v2"}).value() == Groups{{"v0", 0}, {"v1", 0}, {"v2", 1}, {"v3", 2}});
+    CHECK(groups_of(names, {}).value() == Groups{{"v0", 0}, {"v1", 0}, {"v2", 0}, {"v3", 0}});
+    CHECK(groups_of(names, {"v0,v9"}).error().message.find("there is no node v9") == 0);
+    CHECK(groups_of(names, {"v0", "v0"}).error().code == kExitUsage);
+}
+
 TEST_CASE("the DAG as text has a line for each round and a cell for each validator") {
     const auto answer = object_of(R"({"validators": ["v0", "v1"], "rounds": [
         {"round": 7, "vertices": [
