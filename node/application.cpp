@@ -14,6 +14,8 @@ std::string_view name(Outcome outcome) {
             return "value";
         case Outcome::malformed:
             return "malformed";
+        case Outcome::duplicate:
+            return "duplicate";
     }
     return "unknown";
 }

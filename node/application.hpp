@@ -25,8 +25,9 @@ struct TransactionView {
 enum class Verdict : std::uint8_t { ok, malformed };
 
 /// What executing one transaction did. `malformed` happens only to what another validator admitted wrongly:
-/// it is ordered, and changes nothing.
-enum class Outcome : std::uint8_t { ok, mismatch, absent, value, malformed };
+/// it is ordered, and changes nothing. `duplicate`: the same operation was executed before, which is what
+/// counts.
+enum class Outcome : std::uint8_t { ok, mismatch, absent, value, malformed, duplicate };
 /// As receipts spell it, for example `mismatch`.
 [[nodiscard]] std::string_view name(Outcome outcome);
 

@@ -43,6 +43,11 @@ Result<std::optional<KvRow>> KvRow::get(const storage::lmdb::Transaction& transa
     return std::optional{row};
 }
 
+const Digest& kv_recent_row() {
+    static const Digest kRow = sha256({});
+    return kRow;
+}
+
 std::array<Byte, 2> bucket_row_key(std::size_t row) {
     return {static_cast<Byte>(row >> 8), static_cast<Byte>(row)};
 }
@@ -71,8 +76,13 @@ std::optional<KvMeta> KvMeta::decode(ByteView bytes) {
 }
 
 KvGroup::KvGroup(const KvTables& tables, storage::lmdb::WriteTransaction& transaction,
-                 const KvSummary& summary, const BucketSet& dirty, const StateTree& tree)
-    : tables_(tables), transaction_(transaction), tree_(tree), meta_{summary, dirty} {}
+                 const KvSummary& summary, const BucketSet& dirty, const StateTree& tree,
+                 const RecentOperations& recent)
+    : tables_(tables),
+      transaction_(transaction),
+      tree_(tree),
+      meta_{summary, dirty},
+      recent_(recent, transaction, tables.recent) {}
 
 Result<void> KvGroup::apply(const dag::Commit& commit, const BatchReader& read) {
     std::uint64_t position = 0;
@@ -86,6 +96,7 @@ Result<void> KvGroup::apply(const dag::Commit& commit, const BatchReader& read) 
             if (auto flushed = flush(); !flushed) return flushed;
         }
     }
+    if (auto finished = recent_.finish_commit(commit.index); !finished) return finished;
     meta_.summary.applied = commit.index;
     meta_.summary.transactions += position;
     if (commit.index.value() % KvStore::kRootInterval != 0) return {};
@@ -97,7 +108,7 @@ Result<void> KvGroup::finish() {
     if (!written_) return {};
     const auto keys = transaction_.count(tables_.state);
     if (!keys) return Unexpected{keys.error()};
-    meta_.summary.keys = *keys;
+    meta_.summary.keys = *keys - (recent_.head().empty() ? 0 : 1);
     meta_.summary.durable = meta_.summary.applied;
     return storage::put_record(transaction_, tables_.meta, as_bytes(kKvMetaKey), meta_.encode());
 }
@@ -139,6 +150,12 @@ Result<Outcome> KvGroup::execute(ByteView transaction, ByteView& read) {
     if (!is_kv(transaction)) return Outcome::ok;
     const auto operation = parse_kv(transaction);
     if (!operation) return Outcome::malformed;
+    // A get changes nothing: asked again it may as well answer again.
+    if (operation->op != KvOp::get) {
+        const Digest id = sha256(transaction);
+        if (recent_.contains(id)) return Outcome::duplicate;
+        recent_.add(id);
+    }
     const Digest hash = sha256(operation->key);
     // What is there does not matter to a put.
     if (operation->op == KvOp::put) return change(hash, operation->key, operation->value);
@@ -177,6 +194,11 @@ Result<std::optional<ByteView>> KvGroup::current(const Digest& hash) {
 }
 
 Result<void> KvGroup::flush() {
+    Bytes head;
+    if (recent_.changed()) {
+        head = recent_.head().encode();
+        changes_[kv_recent_row()] = {ByteView{}, ByteView{head}};
+    }
     for (const auto& [hash, change] : changes_) {
         meta_.dirty.insert(bucket_of(hash));
         if (!change.value) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "node/application.hpp"
+#include "node/recent_operations.hpp"
 #include "node/state_tree.hpp"
 #include "storage/lmdb/environment.hpp"
 
@@ -14,6 +15,7 @@ struct KvTables {
     storage::lmdb::Table state;
     storage::lmdb::Table buckets;
     storage::lmdb::Table meta;
+    storage::lmdb::Table recent;
 };
 
 /// What there is to know about a state.
@@ -40,6 +42,8 @@ struct KvRow {
 
 /// Rows of the other tables, for the store to read at start.
 inline constexpr std::string_view kKvMetaKey = "state";
+/// In `state`: the RecentHead, under the empty key.
+[[nodiscard]] const Digest& kv_recent_row();
 /// Bucket hashes lie in rows of 32, so that few changed buckets rewrite little, and all of them only 512
 /// rows.
 inline constexpr std::size_t kBucketsPerRow = 32;
@@ -57,7 +61,7 @@ struct KvMeta {
 class KvGroup {
  public:
     KvGroup(const KvTables& tables, storage::lmdb::WriteTransaction& transaction, const KvSummary& summary,
-            const BucketSet& dirty, const StateTree& tree);
+            const BucketSet& dirty, const StateTree& tree, const RecentOperations& recent);
 
     storage::Result<void> apply(const dag::Commit& commit, const BatchReader& read);
     /// Writes what is held, and the meta row if anything was written.
@@ -69,6 +73,7 @@ class KvGroup {
     /// Only if a root fell due.
     [[nodiscard]] std::optional<StateTree>& new_tree() { return new_tree_; }
     [[nodiscard]] Applied& applied() { return applied_; }
+    [[nodiscard]] RecentOperations::Change& recent() { return recent_; }
 
  private:
     /// What a key will be when the held changes are written; views into held batches.
@@ -93,6 +98,7 @@ class KvGroup {
     KvMeta meta_;
     std::optional<StateTree> new_tree_;
     Applied applied_;
+    RecentOperations::Change recent_;
 
     /// Changes that are not in the transaction yet, in the order of the table.
     std::map<Digest, Change> changes_;

@@ -32,7 +32,7 @@ Result<void> load_buckets(const storage::lmdb::Transaction& transaction, storage
 }
 
 Result<void> load(storage::lmdb::Environment& environment, const KvTables& tables, KvMeta& meta,
-                  StateTree& tree) {
+                  StateTree& tree, RecentOperations& recent) {
     meta.summary.root.root = tree.root();
     const auto transaction = environment.read();
     if (!transaction) return Unexpected{transaction.error()};
@@ -43,23 +43,33 @@ Result<void> load(storage::lmdb::Environment& environment, const KvTables& table
     if (!decoded) return storage::damaged_row("meta", as_bytes(kKvMetaKey));
     meta = *decoded;
     if (auto loaded = load_buckets(*transaction, tables.buckets, tree); !loaded) return loaded;
-    if (tree.root() == meta.summary.root.root) return {};
-    return storage::fail(StoreError::damaged,
-                         "the bucket hashes of the state do not give its root: remove the state "
-                         "directory, and the commits are applied again");
+    if (tree.root() != meta.summary.root.root) {
+        return storage::fail(StoreError::damaged,
+                             "the bucket hashes of the state do not give its root: remove the state "
+                             "directory, and the commits are applied again");
+    }
+    const auto found = KvRow::get(*transaction, tables.state, kv_recent_row());
+    if (!found) return Unexpected{found.error()};
+    const auto head = *found ? RecentHead::decode((*found)->value) : RecentHead{};
+    if (!head) return storage::damaged_row("state", kv_recent_row().bytes);
+    return recent.load(*transaction, tables.recent, *head);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<KvStore>> KvStore::open(storage::lmdb::EnvironmentOptions options) {
+Result<std::unique_ptr<KvStore>> KvStore::open(storage::lmdb::EnvironmentOptions options,
+                                               std::uint64_t recent_segment) {
     auto environment = storage::lmdb::Environment::open(std::move(options));
     if (!environment) return Unexpected{environment.error()};
-    const auto tables = (*environment)->tables({"state", "buckets", "meta"});
+    const auto tables = (*environment)->tables({"state", "buckets", "meta", "recent"});
     if (!tables) return Unexpected{tables.error()};
-    Opened opened{*std::move(environment), {tables->at(0), tables->at(1), tables->at(2)}, {}, {}};
-    if (auto loaded = load(*opened.environment, opened.tables, opened.meta, opened.tree); !loaded) {
-        return Unexpected{loaded.error()};
-    }
+    Opened opened{*std::move(environment),
+                  {tables->at(0), tables->at(1), tables->at(2), tables->at(3)},
+                  {},
+                  {},
+                  RecentOperations(recent_segment)};
+    const auto loaded = load(*opened.environment, opened.tables, opened.meta, opened.tree, opened.recent);
+    if (!loaded) return Unexpected{loaded.error()};
     return std::make_unique<KvStore>(std::move(opened));
 }
 
@@ -68,6 +78,7 @@ KvStore::KvStore(Opened opened)
       tables_(opened.tables),
       tree_(std::move(opened.tree)),
       dirty_(opened.meta.dirty),
+      recent_(std::move(opened.recent)),
       summary_(opened.meta.summary) {}
 
 dag::CommitIndex KvStore::next_index() { return dag::next(durable_index()); }
@@ -91,7 +102,7 @@ Expected<Applied, ApplyFailure> KvStore::apply(std::span<const dag::CommitPtr> c
 
     std::optional<KvGroup> group;
     const auto fill = [&](storage::lmdb::WriteTransaction& transaction) -> Result<void> {
-        group.emplace(tables_, transaction, before, dirty_, tree_);
+        group.emplace(tables_, transaction, before, dirty_, tree_, recent_);
         for (const dag::CommitPtr& commit : commits) {
             if (auto applied = group->apply(*commit, read); !applied) return applied;
         }
@@ -104,6 +115,7 @@ Expected<Applied, ApplyFailure> KvStore::apply(std::span<const dag::CommitPtr> c
     }
     dirty_ = group->dirty();
     if (group->new_tree()) tree_ = *std::move(group->new_tree());
+    recent_.take(group->recent());
     {
         const std::lock_guard lock(mutex_);
         summary_ = group->summary();

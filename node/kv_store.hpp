@@ -16,7 +16,8 @@ namespace monodon::node {
 ///
 /// Tables: `state` maps SHA-256(key), whose order is the order of the buckets, to SHA-256(value), key and
 /// value; `buckets` keeps the bucket hashes behind the last root; `meta` has one row with applied index, last
-/// root, counters and the buckets that changed since that root.
+/// root, counters and the buckets that changed since that root; `recent` has the operations executed last
+/// (node/recent_operations.hpp).
 ///
 /// next_index() and apply() are of one thread; everything else is thread-safe.
 class KvStore final : public Application {
@@ -25,13 +26,17 @@ class KvStore final : public Application {
         KvTables tables;
         KvMeta meta;
         StateTree tree;
+        RecentOperations recent;
     };
 
  public:
     /// A root falls due at every commit whose index is a multiple of this.
     static constexpr std::uint64_t kRootInterval = 64;
 
-    static storage::Result<std::unique_ptr<KvStore>> open(storage::lmdb::EnvironmentOptions options);
+    /// All members must have the same `recent_segment`: the state root depends on it.
+    static storage::Result<std::unique_ptr<KvStore>> open(
+        storage::lmdb::EnvironmentOptions options,
+        std::uint64_t recent_segment = RecentOperations::kSegmentSize);
     /// For open() alone.
     explicit KvStore(Opened opened);
 
@@ -63,6 +68,7 @@ class KvStore final : public Application {
     /// Of the applying thread: bucket hashes as of the last root, and the buckets that changed since.
     StateTree tree_;
     BucketSet dirty_;
+    RecentOperations recent_;
 
     mutable std::mutex mutex_;
     KvSummary summary_;

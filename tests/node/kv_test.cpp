@@ -22,13 +22,14 @@ struct Fixture {
     TempDirectory directory;
     std::unique_ptr<KvStore> store = open();
 
-    std::unique_ptr<KvStore> open(storage::lmdb::FaultHook faults = {}) {
+    std::unique_ptr<KvStore> open(storage::lmdb::FaultHook faults = {},
+                                  std::uint64_t recent_segment = RecentOperations::kSegmentSize) {
         storage::lmdb::EnvironmentOptions options;
         options.directory = directory.path() / "state";
         options.create = true;
         options.map_size = 1 << 20;
         options.faults = std::move(faults);
-        auto opened = KvStore::open(options);
+        auto opened = KvStore::open(options, recent_segment);
         REQUIRE(opened);
         return *std::move(opened);
     }
@@ -52,6 +53,11 @@ struct Fixture {
         const Applied applied = apply(chain.empty_until(due + 1));
         REQUIRE(!applied.roots.empty());
         return applied.roots.back();
+    }
+    /// The root of this content beside the operations that the store remembers.
+    Digest root_of(Content content) {
+        content[""] = read("").value();
+        return naive_root(content);
     }
     std::optional<std::string> read(std::string_view key) {
         const auto found = store->get(as_bytes(key));
@@ -140,6 +146,72 @@ TEST_CASE("operations do what they say, also within one batch") {
     CHECK(fixture.store->summary().transactions == 14);
 }
 
+TEST_CASE("the same operation ordered again is executed once, also after a restart") {
+    Fixture fixture;
+    const Bytes one = put("a", "1");
+    const Bytes absent = erase("b");
+    CHECK(fixture.execute({one, absent, one}) == Outcomes{Outcome::ok, Outcome::absent, Outcome::duplicate});
+    CHECK(
+        fixture.execute({put("a", "2"), put("b", "2"), one, absent, opaque("x"), opaque("x")}) ==
+        Outcomes{Outcome::ok, Outcome::ok, Outcome::duplicate, Outcome::duplicate, Outcome::ok, Outcome::ok});
+    fixture.restart();
+    CHECK(fixture.execute({one, absent}) == Outcomes(2, Outcome::duplicate));
+    CHECK(fixture.read("a") == "2");
+    CHECK(fixture.read("b") == "2");
+    const Bytes read = get("a");
+    CHECK(fixture.execute({read, read}) == Outcomes(2, Outcome::value));
+    CHECK(fixture.store->summary().keys == 2);
+}
+
+TEST_CASE("of two segments of operations the older is forgotten, on every node alike") {
+    const std::vector<Bytes> puts{put("a", "1"), put("b", "1"), put("c", "1"), put("d", "1"), put("e", "1")};
+    std::vector<StateRoot> roots;
+    for (const bool restarts : {false, true}) {
+        Fixture fixture;
+        const auto reopen = [&] {
+            fixture.store.reset();
+            fixture.store = fixture.open({}, 2);
+        };
+        reopen();
+        for (const Bytes& each : puts) {
+            CHECK(fixture.execute({each, each}) == Outcomes{Outcome::ok, Outcome::duplicate});
+            if (restarts) reopen();
+        }
+        // Two full segments of two: the first is forgotten as the second fills.
+        CHECK(fixture.execute({puts[2], puts[3], puts[4]}) == Outcomes(3, Outcome::duplicate));
+        CHECK(fixture.execute({puts[0], puts[1]}) == Outcomes(2, Outcome::ok));
+        CHECK(fixture.execute({puts[2]}) == Outcomes{Outcome::ok});
+        roots.push_back(fixture.next_root());
+    }
+    CHECK(roots[0] == roots[1]);
+}
+
+TEST_CASE("operations that are not those of the root are refused at start") {
+    Fixture fixture;
+    fixture.execute({put("a", "1")});
+    fixture.store.reset();
+    storage::lmdb::EnvironmentOptions options;
+    options.directory = fixture.directory.path() / "state";
+    {
+        auto environment = storage::lmdb::Environment::open(options);
+        REQUIRE(environment);
+        auto tables = (*environment)->tables({"recent"});
+        REQUIRE(tables);
+        auto emptied = storage::lmdb::write_growing(
+            **environment, 0, [&](storage::lmdb::WriteTransaction& transaction) -> storage::Result<void> {
+                auto cursor = transaction.cursor(tables->at(0));
+                REQUIRE(cursor);
+                auto row = cursor->first();
+                REQUIRE((row && *row));
+                return cursor->erase();
+            });
+        REQUIRE(emptied);
+    }
+    auto opened = KvStore::open(options);
+    REQUIRE(!opened);
+    CHECK(opened.error().error == storage::StoreError::damaged);
+}
+
 TEST_CASE("what another validator admitted wrongly changes nothing") {
     Fixture fixture;
     CHECK(fixture.execute({opaque("mkv1?"), put("a", "1")}) == Outcomes{Outcome::malformed, Outcome::ok});
@@ -174,9 +246,11 @@ TEST_CASE("batches of one commit are executed in the order of its payload") {
 TEST_CASE("the root falls due at multiples of 64 and is that of the content at that index") {
     Fixture fixture;
     CHECK(fixture.store->root() == StateRoot{dag::CommitIndex{0}, kEmptyRoot});
-    fixture.execute({put("a", "1"), put("b", "2")});
+    const std::vector<Bytes> puts{put("a", "1"), put("b", "2")};
+    fixture.execute(puts);
     const StateRoot first = fixture.next_root();
-    CHECK(first == StateRoot{dag::CommitIndex{64}, naive_root({{"a", "1"}, {"b", "2"}})});
+    const Content content{{"", naive_recent({puts})}, {"a", "1"}, {"b", "2"}};
+    CHECK(first == StateRoot{dag::CommitIndex{64}, naive_root(content)});
     CHECK(fixture.store->root() == first);
     fixture.execute({put("c", "3")});
     CHECK(fixture.store->root() == first);
@@ -185,18 +259,24 @@ TEST_CASE("the root falls due at multiples of 64 and is that of the content at t
 TEST_CASE("a group that crosses several due indices gives the root of each") {
     Fixture fixture;
     std::vector<dag::CommitPtr> commits = fixture.chain.empty_until(64);
-    commits.push_back(fixture.chain.commit({put("a", "1")}));
-    commits.push_back(fixture.chain.commit({put("a", "2"), put("b", "1")}));
+    const std::vector<std::vector<Bytes>> operations{
+        {put("a", "1")}, {put("a", "2"), put("b", "1")}, {erase("b")}};
+    commits.push_back(fixture.chain.commit(operations[0]));
+    commits.push_back(fixture.chain.commit(operations[1]));
     const auto more = fixture.chain.empty_until(128);
     commits.insert(commits.end(), more.begin(), more.end());
-    commits.push_back(fixture.chain.commit({erase("b")}));
+    commits.push_back(fixture.chain.commit(operations[2]));
     commits.push_back(fixture.chain.commit({put("c", "1")}));
     const Applied applied = fixture.apply(commits);
-    CHECK(applied.roots == std::vector<StateRoot>{{dag::CommitIndex{64}, naive_root({{"a", "1"}})},
-                                                  {dag::CommitIndex{128}, naive_root({{"a", "2"}})}});
+    const Content first{{"", naive_recent({operations[0]})}, {"a", "1"}};
+    const Content second{{"", naive_recent(operations)}, {"a", "2"}};
+    CHECK(applied.roots == std::vector<StateRoot>{{dag::CommitIndex{64}, naive_root(first)},
+                                                  {dag::CommitIndex{128}, naive_root(second)}});
 }
 
-TEST_CASE("the root depends on the content alone, not on order, grouping or what was there in between") {
+TEST_CASE(
+    "the root depends on content and remembered operations alone, not on order, grouping or what was there "
+    "in between") {
     std::mt19937_64 random(3);
     Content content;
     std::vector<Bytes> puts;
@@ -220,20 +300,24 @@ TEST_CASE("the root depends on the content alone, not on order, grouping or what
             fixture.next_root();
             fixture.execute({erase("passing"), put("key7", content["key7"])});
         }
-        CHECK(fixture.next_root().root == naive_root(content));
+        const Digest root = fixture.next_root().root;
+        CHECK(root == fixture.root_of(content));
     }
 }
 
-TEST_CASE("deletes lead back to the root before") {
+TEST_CASE("deletes lead back to the content before") {
     Fixture fixture;
     fixture.execute({put("stays", "1")});
-    const Digest before = fixture.next_root().root;
     fixture.execute({put("goes", "2"), put("stays", "3")});
-    CHECK(fixture.next_root().root != before);
+    const Digest both = fixture.next_root().root;
+    CHECK(both == fixture.root_of({{"goes", "2"}, {"stays", "3"}}));
     fixture.execute({erase("goes"), put("stays", "1")});
-    CHECK(fixture.next_root().root == before);
+    const Digest before = fixture.next_root().root;
+    CHECK(before == fixture.root_of({{"stays", "1"}}));
     fixture.execute({erase("stays")});
-    CHECK(fixture.next_root().root == kEmptyRoot);
+    const Digest none = fixture.next_root().root;
+    CHECK(none == fixture.root_of({}));
+    CHECK(fixture.store->summary().keys == 0);
 }
 
 TEST_CASE("a restart keeps state, index and root, also what changed since the last root") {
@@ -249,7 +333,8 @@ TEST_CASE("a restart keeps state, index and root, also what changed since the la
     CHECK(fixture.store->summary().transactions == 2);
     CHECK(fixture.read("b") == "2");
     fixture.execute({put("c", "3")});
-    CHECK(fixture.next_root().root == naive_root({{"a", "1"}, {"b", "2"}, {"c", "3"}}));
+    const Digest next = fixture.next_root().root;
+    CHECK(next == fixture.root_of({{"a", "1"}, {"b", "2"}, {"c", "3"}}));
 }
 
 TEST_CASE("commits that were applied are skipped when they come again after a crash") {
@@ -331,7 +416,8 @@ TEST_CASE("the map grows under a commit that is larger than it, and the root is 
     const Applied applied = fixture.apply(commits);
     CHECK(applied.roots.size() == 1);
     CHECK(applied.reported.size() == 48);
-    CHECK(fixture.next_root().root == naive_root(content));
+    const Digest root = fixture.next_root().root;
+    CHECK(root == fixture.root_of(content));
     CHECK(fixture.store->stats().map_bytes > std::size_t{1} << 20);
     CHECK(fixture.read("2/15") == content["2/15"]);
 }

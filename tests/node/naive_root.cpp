@@ -52,4 +52,15 @@ Digest naive_root(const Content& content) {
     return level.front();
 }
 
+std::string naive_recent(const std::vector<std::vector<Bytes>>& commits) {
+    std::string chain(32, '\0');
+    std::size_t count = 0;
+    for (const std::vector<Bytes>& commit : commits) {
+        for (const Bytes& operation : commit) chain += text(sha256(operation));
+        chain = text(sha256(as_bytes(chain)));
+        count += commit.size();
+    }
+    return std::string(8, '\0') + little_endian(count) + std::string(4 + 32, '\0') + chain;
+}
+
 }  // namespace monodon::node::test
