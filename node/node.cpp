@@ -98,6 +98,7 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     consensus.environment.directory = home_.consensus();
     consensus.environment.create = made_now;
     consensus.environment.map_limit = settings.consensus_map;
+    consensus.genesis = genesis_.digest();
     consensus.ask_first = home_.ask_first();
     consensus.fatal = fatal_handler("consensus");
     auto opened = storage::ConsensusStore::open(std::move(consensus), genesis_.committee());

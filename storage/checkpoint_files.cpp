@@ -10,6 +10,7 @@
 #include <zstd.h>
 
 #include "storage/files.hpp"
+#include "storage/record.hpp"
 
 namespace monodon::storage {
 
@@ -34,6 +35,10 @@ Unexpected<Failure> system_failure(const std::filesystem::path& path, int error)
                 fmt::format("cannot write {}: {}", path.string(), system_text(error)));
 }
 
+Unexpected<Failure> not_its_name(const std::filesystem::path& path) {
+    return fail(StoreError::damaged, fmt::format("{} is not what its name says", path.string()));
+}
+
 int write_all(int file, ByteView bytes) {
     while (!bytes.empty()) {
         const auto done = ::write(file, bytes.data(), bytes.size());
@@ -44,6 +49,29 @@ int write_all(int file, ByteView bytes) {
     return ::fdatasync(file) == 0 ? 0 : errno;
 }
 
+/// The compressed bytes with their checksum, which covers also what decompressing does not look at.
+Result<Bytes> read_file(const std::filesystem::path& path, const ContentId& id) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return fail(StoreError::missing,
+                    fmt::format("cannot open {}: {}", path.string(), system_text(errno)));
+    }
+    struct stat status {};
+    const bool sized = ::fstat(file, &status) == 0 &&
+                       static_cast<std::size_t>(status.st_size) <= ZSTD_compressBound(kFileMax);
+    Bytes row(sized ? static_cast<std::size_t>(status.st_size) : 0);
+    std::size_t have = 0;
+    while (have < row.size()) {
+        const auto got = ::read(file, row.data() + have, row.size() - have);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    ::close(file);
+    if (!sized || have != row.size() || !open_record(id.bytes, row)) return not_its_name(path);
+    return row;
+}
+
 }  // namespace
 
 Result<void> CheckpointFiles::open() { return make_private_directory(directory_); }
@@ -51,14 +79,16 @@ Result<void> CheckpointFiles::open() { return make_private_directory(directory_)
 Result<CheckpointFiles::Written> CheckpointFiles::put(ByteView plain) {
     const ContentId id = id_of(plain);
     const auto path = directory_ / id.name();
-    struct stat status {};
-    if (::stat(path.c_str(), &status) == 0) return Written{id, 0};
-    Bytes packed(ZSTD_compressBound(plain.size()));
-    const std::size_t size = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
+    // A damaged one would be a part of each checkpoint to come.
+    if (read_file(path, id)) return Written{id, 0};
+    Bytes packed(ZSTD_compressBound(plain.size()) + kChecksumBytes);
+    std::size_t size = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), kLevel);
     if (ZSTD_isError(size) != 0) {
         return fail(StoreError::failed,
                     fmt::format("cannot compress {}: {}", path.string(), ZSTD_getErrorName(size)));
     }
+    size += kChecksumBytes;
+    seal_record(id.bytes, std::span(packed).first(size));
     auto part = path;
     part += ".part";
     const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -75,30 +105,13 @@ Result<void> CheckpointFiles::sync() const { return sync_directory(directory_); 
 
 Result<Bytes> CheckpointFiles::get(const ContentId& id, std::size_t plain_bytes) const {
     const auto path = directory_ / id.name();
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return fail(StoreError::missing,
-                    fmt::format("cannot open {}: {}", path.string(), system_text(errno)));
-    }
-    const auto damaged = [&] {
-        return fail(StoreError::damaged, fmt::format("{} is not what its name says", path.string()));
-    };
-    struct stat status {};
-    const bool sized = ::fstat(file, &status) == 0 && plain_bytes <= kFileMax &&
-                       static_cast<std::size_t>(status.st_size) <= ZSTD_compressBound(kFileMax);
-    Bytes packed(sized ? static_cast<std::size_t>(status.st_size) : 0);
-    std::size_t have = 0;
-    while (sized && have < packed.size()) {
-        const auto got = ::read(file, packed.data() + have, packed.size() - have);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    ::close(file);
-    if (!sized || have != packed.size()) return damaged();
+    const auto row = read_file(path, id);
+    if (!row) return Unexpected{row.error()};
+    if (plain_bytes > kFileMax) return not_its_name(path);
+    const ByteView packed = ByteView(*row).first(row->size() - kChecksumBytes);
     Bytes plain(plain_bytes);
     const std::size_t size = ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
-    if (ZSTD_isError(size) != 0 || size != plain_bytes || id_of(plain) != id) return damaged();
+    if (ZSTD_isError(size) != 0 || size != plain_bytes || id_of(plain) != id) return not_its_name(path);
     return plain;
 }
 

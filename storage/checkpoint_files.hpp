@@ -8,8 +8,9 @@
 
 namespace monodon::storage {
 
-/// The files of a directory that are named by what is in them, compressed. What is there already is not
-/// written again. One writer at a time; readers whenever they like.
+/// The files of a directory that are named by what is in them: compressed, and at the end the checksum of a
+/// row. What is there already, and whole, is not written again. One writer at a time; readers whenever they
+/// like.
 class CheckpointFiles {
  public:
     explicit CheckpointFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}

@@ -234,6 +234,27 @@ Result<void> settle_identity(lmdb::Environment& environment, const ConsensusTabl
     return migrate(environment, tables, *identity);
 }
 
+Result<void> settle_genesis(lmdb::Environment& environment, const ConsensusTables& tables,
+                            const Digest& genesis) {
+    {
+        auto transaction = environment.read();
+        if (!transaction) return Unexpected{transaction.error()};
+        const auto stored = tables.metadata.genesis(*transaction);
+        if (!stored) return Unexpected{stored.error()};
+        if (*stored == genesis) return {};
+        if (*stored) {
+            return fail(
+                StoreError::incompatible,
+                fmt::format("{} was ordered under genesis {}, the genesis file has digest {}: put the "
+                            "file of the chain back",
+                            environment.directory().string(), (*stored)->short_hex(), genesis.short_hex()));
+        }
+    }
+    return lmdb::write_growing(environment, kTreeBytes, [&](lmdb::WriteTransaction& transaction) {
+        return tables.metadata.put_genesis(transaction, genesis);
+    });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ConsensusStore>> ConsensusStore::open(ConsensusOptions options,
@@ -244,6 +265,10 @@ Result<std::unique_ptr<ConsensusStore>> ConsensusStore::open(ConsensusOptions op
     if (!tables) return Unexpected{tables.error()};
     auto settled = settle_identity(**environment, *tables, options.environment.create, committee);
     if (!settled) return Unexpected{settled.error()};
+    if (options.genesis) {
+        auto bound = settle_genesis(**environment, *tables, *options.genesis);
+        if (!bound) return Unexpected{bound.error()};
+    }
     if (options.ask_first) {
         auto marked =
             lmdb::write_growing(**environment, kTreeBytes, [&](lmdb::WriteTransaction& transaction) {

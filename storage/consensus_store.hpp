@@ -25,6 +25,9 @@ using TableWrite = std::function<Result<void>(lmdb::WriteTransaction&, const Con
 
 struct ConsensusOptions {
     lmdb::EnvironmentOptions environment;
+    /// Of all that the members agreed on, the parameters of ordering included: commits that were ordered by
+    /// others do not continue under these. A store keeps the first that it is opened with.
+    std::optional<Digest> genesis = {};
     FatalHandler fatal;
     /// Between two attempts on a full disk.
     std::chrono::milliseconds retry_after{1000};
@@ -49,7 +52,7 @@ class ConsensusStore {
  public:
     /// With `environment.create` a store that is not there is made, carrying the `fresh` mark: for a
     /// brand-new home only, since a member with the mark votes without asking the others (consensus.md 9.3).
-    /// A store of another chain or committee is refused.
+    /// A store of another chain, committee or genesis is refused.
     static Result<std::unique_ptr<ConsensusStore>> open(ConsensusOptions options,
                                                         const dag::Committee& committee);
     /// Writes what is queued, unless the disk is full, and ends the writer.

@@ -63,6 +63,8 @@ struct RecoveryForecast {
 
 struct CheckOptions {
     DoctorObserver observe = {};
+    /// As in ConsensusOptions.
+    std::optional<Digest> genesis = {};
     /// But for `executed`, which the check asks for.
     RecoveryOptions recovery;
     /// The last commit that the application has made durable in this directory. Called once the structure of

@@ -178,6 +178,12 @@ class HomeCheck {
                          fmt::format("the store is of chain {}, the genesis file of {}", (*identity)->chain,
                                      committee_.chain())});
         }
+        const auto genesis = tables.metadata.genesis(*transaction);
+        if (genesis && *genesis && options_.genesis && **genesis != *options_.genesis) {
+            report_.add({Severity::fatal, "consensus/metadata",
+                         fmt::format("the store was ordered under genesis {}, the genesis file has digest {}",
+                                     (*genesis)->short_hex(), options_.genesis->short_hex())});
+        }
         if ((*identity)->schema != kSchemaVersion) {
             report_.add({Severity::note, "consensus/metadata",
                          fmt::format("the store has schema version {}; this program has {}",

@@ -114,6 +114,17 @@ Result<Stopped> open_stopped(const DbOptions& options) {
     return Stopped{std::move(*home), std::move(*genesis), std::move(*settings)};
 }
 
+/// Why a node with this key would not start; a copy has none.
+std::string wrong_key(const std::string& home, const node::Genesis& genesis) {
+    const node::HomePaths paths(home);
+    std::error_code ignored;
+    if (!std::filesystem::exists(paths.key(), ignored)) return {};
+    const auto key = node::load_key(paths.key());
+    if (!key) return key.error();
+    if (genesis.index_of(key->peer_id())) return {};
+    return fmt::format("{} is not the key of a member of this chain", paths.key().string());
+}
+
 void print_sizes(Form form, std::uint64_t before, std::uint64_t after, json::object more) {
     if (form == Form::json) {
         more["bytes_before"] = before;
@@ -135,23 +146,34 @@ int db_stat(const DbOptions& options) {
     return kExitDone;
 }
 
-int db_check(const DbOptions& options) {
+Result<storage::CheckReport> look_at_home(const DbOptions& options, storage::DoctorObserver observe) {
     const auto stopped = open_stopped(options);
-    if (!stopped) return report(stopped.error());
+    if (!stopped) return Unexpected{stopped.error()};
     const dag::Committee& committee = stopped->genesis.committee();
     storage::CheckOptions check;
+    check.genesis = stopped->genesis.digest();
     check.recovery.life = stopped->genesis.ordering().batch_life;
     check.recovery.history_events = stopped->genesis.ordering().history_events(committee.size());
     check.recovery.strategy = stopped->settings.storage.recovery;
     check.recovery.checkpoints = stopped->home.checkpoints();
     check.executed = executed_in;
+    check.observe = std::move(observe);
+    storage::CheckReport report = storage::check_home(options.home, committee, check);
+    if (const std::string wrong = wrong_key(options.home, stopped->genesis); !wrong.empty()) {
+        report.add({storage::Severity::fatal, "home/key", wrong});
+        report.forecast.starts = false;
+    }
+    return report;
+}
+
+int db_check(const DbOptions& options) {
     std::optional<Watch> watch(std::in_place, "checking");
-    check.observe = watch->observer();
-    const storage::CheckReport found = storage::check_home(options.home, committee, check);
+    const auto found = look_at_home(options, watch->observer());
     watch.reset();
-    if (!found.complete) return report({kExitFailed, "ended before everything was looked at"});
-    print_check(found, options.form);
-    return found.healthy() ? kExitDone : kExitStoreDamaged;
+    if (!found) return report(found.error());
+    if (!found->complete) return report({kExitFailed, "ended before everything was looked at"});
+    print_check(*found, options.form);
+    return found->healthy() ? kExitDone : kExitStoreDamaged;
 }
 
 int db_backup(const DbBackupOptions& options) {

@@ -24,6 +24,10 @@ struct DbOptions {
 int db_stat(const DbOptions& options);
 /// 65 if anything is damaged.
 int db_check(const DbOptions& options);
+/// What it finds, without a word. An error if the home is in use, or its genesis file or configuration cannot
+/// be read. `observe` may be empty.
+[[nodiscard]] Result<storage::CheckReport> look_at_home(const DbOptions& options,
+                                                        storage::DoctorObserver observe);
 int db_compact(const DbOptions& options);
 int db_prune(const DbOptions& options);
 

@@ -8,6 +8,7 @@ namespace monodon::storage {
 namespace {
 
 constexpr std::string_view kIdentity = "identity";
+constexpr std::string_view kGenesis = "genesis";
 constexpr std::string_view kProgress = "progress";
 constexpr std::string_view kFresh = "fresh";
 constexpr std::string_view kSigning = "signing";
@@ -33,6 +34,22 @@ Result<void> MetadataTable::put(lmdb::WriteTransaction& transaction, const Ident
     CanonicalWriter writer;
     writer.u32(identity.schema).text(identity.chain).digest(identity.committee).u64(identity.created_at);
     return put_record(transaction, table_, as_bytes(kIdentity), writer.view());
+}
+
+Result<std::optional<Digest>> MetadataTable::genesis(const lmdb::Transaction& transaction) const {
+    auto row = get_record(transaction, table_, as_bytes(kGenesis));
+    if (!row) return Unexpected{row.error()};
+    if (!*row) return std::optional<Digest>();
+    CanonicalReader reader(**row);
+    const Digest genesis = reader.digest();
+    if (!reader.finished()) return damaged_row("metadata", as_bytes(kGenesis));
+    return std::optional(genesis);
+}
+
+Result<void> MetadataTable::put_genesis(lmdb::WriteTransaction& transaction, const Digest& genesis) const {
+    CanonicalWriter writer;
+    writer.digest(genesis);
+    return put_record(transaction, table_, as_bytes(kGenesis), writer.view());
 }
 
 Result<Progress> MetadataTable::progress(const lmdb::Transaction& transaction) const {

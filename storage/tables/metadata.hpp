@@ -52,6 +52,11 @@ class MetadataTable {
     [[nodiscard]] Result<std::optional<Identity>> identity(const lmdb::Transaction& transaction) const;
     [[nodiscard]] Result<void> put(lmdb::WriteTransaction& transaction, const Identity& identity) const;
 
+    /// What the members agreed on before the first round, as the node digests it; nothing in a store that was
+    /// made without.
+    [[nodiscard]] Result<std::optional<Digest>> genesis(const lmdb::Transaction& transaction) const;
+    [[nodiscard]] Result<void> put_genesis(lmdb::WriteTransaction& transaction, const Digest& genesis) const;
+
     [[nodiscard]] Result<Progress> progress(const lmdb::Transaction& transaction) const;
     [[nodiscard]] Result<void> put(lmdb::WriteTransaction& transaction, const Progress& progress) const;
 

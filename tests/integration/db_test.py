@@ -95,8 +95,13 @@ def test(committee):
         check(committee.status(name)["equivocations"] == 0, f"{name} saw an equivocation")
     load.check_present(committee.names)
 
-    # Bits all over what is alive.
+    # Single bits, 200 of them; `flips HOME 2000 7` by hand goes on for longer.
     committee.down(VICTIM)
+    flips = subprocess.run([sys.argv[2], home, "200", "4711"], capture_output=True, text=True, timeout=200,
+                           check=False)
+    print(flips.stdout, end="")
+    check(flips.returncode == 0, f"{flips.stdout}{flips.stderr}")
+    # Bits all over what is alive.
     sizes = db(home, "check")["environments"]
     live = next(each["live_bytes"] for each in sizes if each["environment"] == "consensus")
     for at in range(2 * 4096, live, 512):

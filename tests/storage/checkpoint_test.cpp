@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/checkpoint_files.hpp"
 #include "storage/checkpoint_image.hpp"
 #include "storage/local_checkpoints.hpp"
 #include "storage/store_reader.hpp"
@@ -327,6 +328,39 @@ TEST_CASE("a certificate whose row is damaged is whole again from a checkpoint")
     const auto hybrid = home.recovered(RecoveryStrategy::hybrid);
     CHECK(hybrid.dropped.empty());
     CHECK(hybrid.state.certificates.size() == 120);
+}
+
+TEST_CASE("each bit of a checkpoint file counts, and a damaged file is written again") {
+    const TemporaryDirectory directory;
+    CheckpointFiles files(directory.path());
+    Bytes plain(400);
+    for (std::size_t at = 0; at < plain.size(); ++at) plain[at] = static_cast<Byte>(at % 7 * at);
+    const auto written = files.put(plain);
+    REQUIRE(written);
+    const auto path = directory.path() / written->id.name();
+    const auto flip = [&](std::uint64_t bit) {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekg(static_cast<std::streamoff>(bit / 8));
+        const int byte = file.get();
+        file.seekp(static_cast<std::streamoff>(bit / 8));
+        file.put(static_cast<char>(byte ^ (1 << bit % 8)));
+    };
+    const std::uint64_t bits = std::filesystem::file_size(path) * 8;
+    std::uint64_t missed = 0;
+    for (std::uint64_t bit = 0; bit < bits; ++bit) {
+        flip(bit);
+        missed += files.get(written->id, plain.size()) ? 1 : 0;
+        flip(bit);
+    }
+    CHECK(missed == 0);
+    const auto again = files.put(plain);
+    REQUIRE(again);
+    CHECK(again->file_bytes == 0);
+    flip(bits / 2);
+    const auto healed = files.put(plain);
+    REQUIRE(healed);
+    CHECK(healed->file_bytes > 0);
+    CHECK(files.get(written->id, plain.size()));
 }
 
 TEST_CASE("recovery tells how far it is") {

@@ -117,6 +117,21 @@ TEST_CASE("an own header ends the freshness too, and is kept whole") {
     CHECK(encode(**recovered->state.own_header) == encode(made->header));
 }
 
+TEST_CASE("a store keeps the genesis that it was first opened with") {
+    TemporaryDirectory directory;
+    auto options = consensus_options(directory.path() / "c");
+    CHECK(open_consensus(options));
+    const Digest first{{1}};
+    options.genesis = first;
+    CHECK(open_consensus(options));
+    CHECK(open_consensus(options));
+    options.genesis = Digest{{2}};
+    const auto refused = ConsensusStore::open(options, four_members());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().error == StoreError::incompatible);
+    CHECK_THAT(refused.error().text, Catch::Contains(first.short_hex()));
+}
+
 TEST_CASE("a store of another chain or committee is refused") {
     const TemporaryDirectory directory;
     CHECK(open_consensus(consensus_options(directory.path())));
