@@ -90,6 +90,8 @@ class Loader {
                   "consensus.leader_timeout_max", settings_.consensus.leader_timeout_max);
         not_above("consensus.min_round_delay", settings_.consensus.min_round_delay, "consensus.idle_round",
                   settings_.consensus.idle_round);
+        not_above("storage.disk_critical", settings_.storage.disk_critical, "storage.disk_low",
+                  settings_.storage.disk_low);
     }
 
     [[nodiscard]] ConfigProblems take() { return std::move(problems_); }
@@ -105,7 +107,8 @@ class Loader {
         origins_[at] = origin;
     }
 
-    void not_above(const char* low_name, Duration low, const char* high_name, Duration high) {
+    template <class Quantity>
+    void not_above(const char* low_name, Quantity low, const char* high_name, Quantity high) {
         if (low <= high || !problems_.empty()) return;
         problem(fmt::format("{} ({}) is above {} ({})", low_name, origins_[find_config_key(low_name)],
                             high_name, origins_[find_config_key(high_name)]));

@@ -16,6 +16,11 @@ namespace {
 
 using Done = Expected<void, std::string>;
 
+constexpr std::uint64_t kKiB = 1ULL << 10;
+constexpr std::uint64_t kMiB = 1ULL << 20;
+constexpr std::uint64_t kGiB = 1ULL << 30;
+constexpr std::uint64_t kTiB = 1ULL << 40;
+
 /// A text as TOML writes it in one line.
 std::string toml_text(std::string_view text) {
     std::string out = "\"";
@@ -81,8 +86,9 @@ class Table {
 
     template <class Get>
     void bytes(std::string name, Get get, std::uint64_t least, std::uint64_t most, std::string help) {
-        const std::string form = fmt::format("a size from {} to {}, such as \"64MiB\"", byte_size_text(least),
-                                             byte_size_text(most));
+        const std::string form =
+            fmt::format("a size from {} to {}, such as {}", byte_size_text(least), byte_size_text(most),
+                        toml_text(byte_size_text(std::clamp(kGiB, least, most))));
         const auto set = [get, form, least, most](Settings& settings, const ConfigValue& value) -> Done {
             std::optional<std::uint64_t> wanted;
             if (const auto* given = std::get_if<std::string>(&value)) wanted = parse_byte_size(*given);
@@ -99,8 +105,9 @@ class Table {
 
     template <class Get>
     void duration(std::string name, Get get, Duration least, Duration most, std::string help) {
-        const std::string form = fmt::format("a duration from {} to {}, such as \"50ms\"",
-                                             duration_text(least), duration_text(most));
+        const std::string form = fmt::format(
+            "a duration from {} to {}, such as {}", duration_text(least), duration_text(most),
+            toml_text(duration_text(std::clamp<Duration>(std::chrono::milliseconds(50), least, most))));
         const auto set = [get, form, least, most](Settings& settings, const ConfigValue& value) -> Done {
             const auto* given = std::get_if<std::string>(&value);
             const auto wanted = given != nullptr ? parse_duration(*given) : std::nullopt;
@@ -191,10 +198,6 @@ bool is_label(const std::string& text) { return text.size() <= 32 && is_name(tex
 bool is_host_name(const std::string& text) { return !text.empty() && is_name(text); }
 bool is_path(const std::string& text) { return text.size() < 4096 && text.find('\0') == std::string::npos; }
 
-constexpr std::uint64_t kKiB = 1ULL << 10;
-constexpr std::uint64_t kMiB = 1ULL << 20;
-constexpr std::uint64_t kGiB = 1ULL << 30;
-constexpr std::uint64_t kTiB = 1ULL << 40;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -335,7 +338,7 @@ void add_operator_keys(Table& table) {
     table.duration("debug.send_delay", MONODON_FIELD(debug.send_delay), Duration{0}, seconds(10),
                    "For experiments: every message to a peer leaves this much later.");
     table.texts("debug.drop_outgoing", MONODON_FIELD(debug.drop_outgoing),
-                "a list of names of messages, such as \"batch\" or \"vote\"", is_method,
+                "a list of names of messages, such as [\"batch\", \"vote\"]", is_method,
                 "For experiments: messages of these methods are never sent.");
 }
 

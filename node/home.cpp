@@ -105,6 +105,24 @@ Expected<InitialisedHome, std::string> init_home(const fs::path& directory) {
     return result;
 }
 
+std::optional<std::string> missing_store(const HomePaths& home) {
+    std::error_code ignored;
+    if (storage::Home::is_fresh(home.root)) return std::nullopt;
+    if (!fs::exists(home.consensus() / "data.mdb", ignored)) {
+        return fmt::format(
+            "there is no store in {}: this home is not new, and without its store this validator could sign "
+            "twice; put the store back, or run `monodon init --home {} --rejoin`",
+            home.consensus().string(), home.root.string());
+    }
+    if (!fs::exists(home.batches(), ignored)) {
+        return fmt::format(
+            "{} is missing: this validator has acknowledged batches that were in it; restore it from a "
+            "backup, or make an empty directory there to go on without them",
+            home.batches().string());
+    }
+    return std::nullopt;
+}
+
 Expected<fs::path, std::string> place_admin_socket(const HomePaths& home, const std::string& configured) {
     std::error_code error;
     const fs::path root = fs::absolute(home.root, error);

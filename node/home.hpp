@@ -40,6 +40,10 @@ struct InitialisedHome {
 /// can be repeated.
 [[nodiscard]] Expected<InitialisedHome, std::string> init_home(const std::filesystem::path& directory);
 
+/// Whether this home had a store that is not there, or not whole: in words what was lost and what to do, and
+/// nothing where a node would find its store or may make one. A file that is damaged is not seen from here.
+[[nodiscard]] std::optional<std::string> missing_store(const HomePaths& home);
+
 /// A socket address holds a path of 107 bytes and its end.
 inline constexpr std::size_t kSocketPathMax = 107;
 /// Where the admin socket of this home is to be: `configured` (relative to the home) or admin.sock, if that

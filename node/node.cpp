@@ -34,11 +34,13 @@ Unexpected<StartFailure> failed(int exit_code, std::string text) {
     return Unexpected{StartFailure{std::move(text), exit_code}};
 }
 
-Unexpected<StartFailure> failed(const storage::Failure& failure) {
+/// `advice` follows what is damaged.
+Unexpected<StartFailure> failed(const storage::Failure& failure, const std::string& advice = {}) {
     const bool damaged = failure.error == storage::StoreError::damaged ||
                          failure.error == storage::StoreError::failed ||
                          failure.error == storage::StoreError::missing;
-    return failed(damaged ? kExitStoreDamaged : kExitConfiguration, failure.text);
+    return failed(damaged ? kExitStoreDamaged : kExitConfiguration,
+                  damaged ? failure.text + advice : failure.text);
 }
 
 /// A one-shot event that a thread waits for, but never longer than kStopPart.
@@ -93,21 +95,15 @@ Node::Impl::~Impl() { stop(); }
 
 Expected<void, StartFailure> Node::Impl::open_stores() {
     const Settings::Storage& settings = options_.config.settings().storage;
-    const bool made_now = home_.fresh();
+    if (const auto missing = missing_store(options_.home)) return failed(kExitStoreDamaged, *missing);
     storage::ConsensusOptions consensus;
     consensus.environment.directory = home_.consensus();
-    consensus.environment.create = made_now;
+    consensus.environment.create = home_.fresh();
     consensus.environment.map_limit = settings.consensus_map;
     consensus.genesis = genesis_.digest();
     consensus.ask_first = home_.ask_first();
     consensus.fatal = fatal_handler("consensus");
     auto opened = storage::ConsensusStore::open(std::move(consensus), genesis_.committee());
-    if (!opened && opened.error().error == storage::StoreError::missing) {
-        return failed(kExitStoreDamaged,
-                      fmt::format("{}: this home is not new, and without its store this validator could sign "
-                                  "twice; put the store back, or run `monodon init --home {} --rejoin`",
-                                  opened.error().text, home_.directory().string()));
-    }
     if (!opened) return failed(opened.error());
     consensus_ = std::move(*opened);
     if (const auto cleared = home_.clear_ask_first(); !cleared) {
@@ -117,15 +113,6 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
         return failed(cleared.error().exit_code, cleared.error().text);
     }
 
-    std::error_code ignored;
-    if (!made_now && !std::filesystem::exists(home_.batches(), ignored)) {
-        return failed(
-            kExitStoreDamaged,
-            fmt::format(
-                "{} is missing: this validator has acknowledged batches that were in it; restore it from a "
-                "backup, or make an empty directory there to go on without them",
-                home_.batches().string()));
-    }
     storage::BatchOptions batches;
     batches.environment.directory = home_.batches();
     batches.environment.create = true;
@@ -140,15 +127,16 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     if (!bodies) return failed(bodies.error());
     batches_ = std::move(*bodies);
 
+    reader_ = std::make_unique<storage::StoreReader>(*consensus_, *batches_, genesis_.committee());
+    reader_->set_damaged([this](dag::Slot slot) { repair_.damaged(slot); });
+
     storage::lmdb::EnvironmentOptions state;
     state.directory = home_.state();
     state.create = true;
     state.map_limit = settings.state_map;
     auto application = KvStore::open(std::move(state));
-    if (!application) return failed(application.error());
+    if (!application) return failed(application.error(), without_state());
     application_ = std::move(*application);
-    reader_ = std::make_unique<storage::StoreReader>(*consensus_, *batches_, genesis_.committee());
-    reader_->set_damaged([this](dag::Slot slot) { repair_.damaged(slot); });
 
     storage::CheckpointOptions checkpoints;
     checkpoints.directory = home_.checkpoints();
@@ -159,6 +147,18 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     if (!local) return failed(local.error());
     checkpoints_ = std::move(*local);
     return {};
+}
+
+std::string Node::Impl::without_state() const {
+    const dag::CommitIndex floor = reader_->progress().commit_floor;
+    if (floor == dag::CommitIndex{0}) {
+        return fmt::format(
+            "; what is in it follows from the commits: move {} away and start again to execute them anew",
+            home_.state().string());
+    }
+    return fmt::format(
+        "; the commits up to {} have left the store: restore {} from a backup of the same time",
+        floor.value(), home_.state().string());
 }
 
 Expected<void, StartFailure> Node::Impl::recover() {

@@ -37,6 +37,8 @@ class Node::Impl {
 
     /// The steps of start(), in order; each fails with what the operator is told.
     Expected<void, StartFailure> open_stores();
+    /// What to do when state/ is damaged.
+    [[nodiscard]] std::string without_state() const;
     Expected<void, StartFailure> recover();
     Expected<void, StartFailure> compose();
     Expected<void, StartFailure> listen();

@@ -131,7 +131,10 @@ Home::~Home() {
     if (lock_ >= 0) ::close(lock_);
 }
 
-bool Home::fresh() const { return std::filesystem::exists(directory_ / kFresh); }
+bool Home::is_fresh(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    return std::filesystem::exists(directory / kFresh, ignored);
+}
 
 Expected<void, HomeError> Home::clear_fresh() { return remove_mark(kFresh); }
 

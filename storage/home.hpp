@@ -41,7 +41,9 @@ class Home {
 
     /// Brand-new: ConsensusStore::open() may make a store. An old home whose store is gone may not: the
     /// member could vote twice.
-    [[nodiscard]] bool fresh() const;
+    [[nodiscard]] bool fresh() const { return is_fresh(directory_); }
+    /// The same of a home that is not open.
+    [[nodiscard]] static bool is_fresh(const std::filesystem::path& directory);
     /// After the store was made, durably.
     Expected<void, HomeError> clear_fresh();
 

@@ -50,6 +50,12 @@ std::string place_of(const NodeRef& node) {
 
 }  // namespace
 
+std::string home_variable() { return variable("MONODON_HOME"); }
+
+std::string no_home(const std::string& directory) {
+    return fmt::format("{} is no home of a node; `monodon init --home {}` makes one", directory, directory);
+}
+
 fs::path testnet_root(const Where& where) {
     if (!where.dir.empty()) return where.dir;
     const std::string dir = variable("MONODON_DIR");
@@ -61,12 +67,10 @@ Result<std::vector<NodeRef>> find_nodes(const Where& where) {
         return failure(kExitUsage, "--home names one node and --dir a testnet: give one of them");
     }
     std::string home = where.home;
-    if (home.empty() && where.dir.empty()) home = variable("MONODON_HOME");
+    if (home.empty() && where.dir.empty()) home = home_variable();
     if (!home.empty()) {
-        if (!fs::is_directory(home)) {
-            return failure(
-                kExitFailed,
-                fmt::format("{} is no home of a node; `monodon init --home {}` makes one", home, home));
+        if (std::error_code ignored; !fs::is_directory(home, ignored)) {
+            return failure(kExitConfiguration, no_home(home));
         }
         return std::vector<NodeRef>{at_home(home)};
     }

@@ -47,6 +47,11 @@ struct Where {
 /// The testnet that `where` says, by --dir, MONODON_DIR or ./net.
 [[nodiscard]] std::filesystem::path testnet_root(const Where& where);
 
+/// MONODON_HOME, empty if it is not set.
+[[nodiscard]] std::string home_variable();
+/// Says that this directory is none, and how one is made.
+[[nodiscard]] std::string no_home(const std::string& directory);
+
 using Timeout = std::chrono::milliseconds;
 inline constexpr Timeout kAskTimeout = std::chrono::seconds(5);
 

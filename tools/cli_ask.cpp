@@ -11,6 +11,9 @@ namespace monodon::tools {
 
 namespace {
 
+constexpr const char* kStatusCodes =
+    "exit code 3 if one is down, 4 if one is not ready, 5 if --wait was in vain";
+
 void add_watching(CLI::App& command, StatusOptions& options) {
     command.add_flag("-w,--watch", options.watch, "Again every second, until interrupted");
     command
@@ -28,10 +31,10 @@ void add_watching(CLI::App& command, StatusOptions& options) {
 
 void add_status(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<StatusOptions>();
-    CLI::App* command = add_command(
-        app, "status", "How one node is, or all: exit code 3 if one is down, 4 if one is not ready",
-        "  monodon status --home net/v0\n  monodon status --all --dir net --watch\n"
-        "  monodon status --all --dir net --wait commit=100 --timeout 30s");
+    CLI::App* command =
+        add_command(app, "status", std::string("How one node is, or all: ") + kStatusCodes,
+                    "  monodon status --home net/v0\n  monodon status --all --dir net --watch\n"
+                    "  monodon status --all --dir net --wait commit=100 --timeout 30s");
     add_where_one(*command, options->where);
     command->add_flag("-a,--all", options->all, "All nodes of the testnet, a line each");
     add_watching(*command, *options);
@@ -215,8 +218,8 @@ void add_commits(CLI::App& app, Invocation& invocation) {
 void add_testnet_status(CLI::App& testnet, Invocation& invocation) {
     auto options = std::make_shared<StatusOptions>();
     options->all = true;
-    CLI::App* command =
-        add_command(testnet, "status", "All nodes, a line each", "  monodon testnet status --dir net");
+    CLI::App* command = add_command(testnet, "status", std::string("All nodes, a line each: ") + kStatusCodes,
+                                    "  monodon testnet status --dir net");
     command->add_option("--dir", options->where.dir, "Directory of the testnet (or MONODON_DIR; else ./net)")
         ->type_name("DIR");
     add_watching(*command, *options);

@@ -198,10 +198,11 @@ void add_config(CLI::App& app, Invocation& invocation) {
     command->add_flag("--origin", show->origin, "Where each value came from");
     command->add_flag("--running", show->running, "What the running node has");
     auto check = std::make_shared<ConfigOptions>();
-    CLI::App* checking = add_command(*config, "check", "Exit code 78 if a node would not start with it",
-                                     "  monodon config check --home net/v0");
+    CLI::App* checking = add_command(
+        *config, "check", "Exit code 78 if a node would not start with it, 65 if its store is gone",
+        "  monodon config check --home net/v0");
     for (auto [each, options] : {std::pair{command, show}, {checking, check}}) {
-        each->add_option("--home", options->home, "Home of a node")->type_name("DIR");
+        each->add_option("--home", options->home, "Home of a node (or MONODON_HOME)")->type_name("DIR");
         each->add_option("--file", options->file, "Another config.toml")->type_name("FILE");
         add_settings(*each, options->settings, "Over file and environment; may be repeated");
         add_form(*each, options->form);

@@ -25,14 +25,24 @@ Failure wrong(const node::ConfigProblems& problems) {
     return {kExitConfiguration, std::move(message)};
 }
 
+/// Empty if neither the options nor MONODON_HOME name one.
+std::string home_of(const ConfigOptions& options) {
+    return options.file.empty() && options.home.empty() ? home_variable() : options.home;
+}
+
 Result<node::Config> load_config(const ConfigOptions& options) {
     node::ConfigSources sources;
     sources.environment = node::process_environment();
     sources.overrides = options.settings;
+    const std::string home = home_of(options);
+    std::error_code ignored;
     if (!options.file.empty()) {
         sources.file = options.file;
-    } else if (!options.home.empty()) {
-        sources.file = node::HomePaths(options.home).config();
+    } else if (!home.empty()) {
+        if (!fs::is_directory(home, ignored)) return failure(kExitConfiguration, no_home(home));
+        // A node runs without one, on its defaults.
+        if (fs::exists(node::HomePaths(home).config(), ignored))
+            sources.file = node::HomePaths(home).config();
     }
     auto config = node::Config::load(sources);
     if (!config) return Unexpected{wrong(config.error())};
@@ -73,7 +83,7 @@ void print_rows(const std::vector<node::ConfigRow>& rows, const ConfigOptions& o
     table.print(options.form);
 }
 
-/// All that `run` would look at before it opens a store.
+/// All that `run` would look at before it opens a store, and whether there is one to open.
 Result<void> check_home(const std::string& directory) {
     const node::HomePaths home(directory);
     const auto key = node::load_key(home.key());
@@ -84,6 +94,7 @@ Result<void> check_home(const std::string& directory) {
         return failure(kExitConfiguration, fmt::format("{} has no member with the key of this home, {}",
                                                        home.genesis().string(), key->peer_id().text()));
     }
+    if (auto missing = node::missing_store(home)) return failure(kExitStoreDamaged, std::move(*missing));
     return {};
 }
 
@@ -169,13 +180,15 @@ int config_show(const ConfigOptions& options) {
 int config_check(const ConfigOptions& options) {
     const auto config = load_config(options);
     if (!config) return report(config.error());
-    if (!options.home.empty()) {
-        if (const auto checked = check_home(options.home); !checked) return report(checked.error());
+    const std::string home = home_of(options);
+    if (!home.empty()) {
+        if (const auto checked = check_home(home); !checked) return report(checked.error());
     }
     if (options.form == Form::json) {
-        print_json(json::object{{"ok", true}});
+        print_json(json::object{{"ok", true}, {"home", home.empty() ? json::value() : json::value(home)}});
     } else {
-        print_line("ok");
+        print_line(home.empty() ? "ok: the configuration; with --home also key, genesis and store"
+                                : fmt::format("ok: configuration, key, genesis and store of {}", home));
     }
     return kExitDone;
 }

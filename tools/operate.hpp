@@ -29,10 +29,11 @@ struct RunOptions {
     /// `key=value`, over file and environment.
     std::vector<std::string> settings;
 };
-/// `monodon run`: the node, until SIGTERM or SIGINT. A second one of these ends it at once.
+/// `monodon run`: the node, until SIGTERM, SIGINT or SIGHUP. A second one of these ends it at once.
 int run(const RunOptions& options);
 
 struct ConfigOptions {
+    /// Empty, and without a file: MONODON_HOME, else the defaults alone.
     std::string home;
     /// Another file than the home's config.toml.
     std::string file;
@@ -42,7 +43,8 @@ struct ConfigOptions {
     bool running = false;
     Form form = Form::table;
 };
-/// `monodon config show` and `config check`.
+/// `monodon config show` and `config check`: exit code 78 if a node would not start with it, 65 if the home
+/// has lost its store.
 int config_show(const ConfigOptions& options);
 int config_check(const ConfigOptions& options);
 

@@ -7,6 +7,7 @@
 #include "net/core/log.hpp"
 #include "node/genesis.hpp"
 #include "node/node.hpp"
+#include "tools/ask.hpp"
 #include "tools/operate.hpp"
 
 // `monodon run`.
@@ -91,8 +92,7 @@ void announce(const node::Node& node, log::Format format) {
 int run(const RunOptions& options) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(options.home, ignored)) {
-        return report({kExitConfiguration, fmt::format("{} is no home; `monodon init --home {}` makes one",
-                                                       options.home, options.home)});
+        return report({kExitConfiguration, no_home(options.home)});
     }
     auto config = load_config(options);
     if (!config) return report(config.error());

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
 
+#include "node/config_keys.hpp"
 #include "node/units.hpp"
 #include "tests/node/support.hpp"
 
@@ -126,6 +127,33 @@ TEST_CASE("a value of the wrong type or out of bounds is an error that says what
     wrong("[net]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n", "config.toml:3: not TOML");
     wrong("[consensus]\nleader_timeout = \"3s\"\n",
           "consensus.leader_timeout (config.toml:2) is above consensus.leader_timeout_max (default)");
+    wrong("[storage]\ndisk_low = \"100MiB\"\n",
+          "storage.disk_critical (default) is above storage.disk_low (config.toml:2)");
+    CHECK(problems_of("[storage]\ndisk_low = \"100MiB\"\ndisk_critical = \"100MiB\"\n").empty());
+}
+
+TEST_CASE("every example that the generated file gives is a value of its key") {
+    std::size_t examples = 0;
+    for (const ConfigKey& key : config_keys()) {
+        const auto accepts = [&key, &examples](const std::string& example) {
+            INFO(key.name << " = " << example);
+            CHECK(problems_of("[" + key.section() + "]\n" + key.field() + " = " + example + "\n").empty());
+            ++examples;
+        };
+        constexpr std::string_view kSuchAs = "such as ";
+        if (const auto at = key.form.find(kSuchAs); at != std::string::npos) {
+            accepts(key.form.substr(at + kSuchAs.size()));
+            continue;
+        }
+        // Choices are listed, each in quotes.
+        for (auto at = key.form.find('"'); at != std::string::npos;) {
+            const auto end = key.form.find('"', at + 1);
+            REQUIRE(end != std::string::npos);
+            accepts(key.form.substr(at, end + 1 - at));
+            at = key.form.find('"', end + 1);
+        }
+    }
+    CHECK(examples > 20);
 }
 
 TEST_CASE("all that is wrong is told at once") {

@@ -231,6 +231,25 @@ TEST_CASE("a home can be made twice and stays the same") {
     CHECK((status.st_mode & 0777) == 0700);
 }
 
+TEST_CASE("a home that is not new misses its store, a new one does not") {
+    const TempDir directory;
+    const HomePaths home(directory / "v0");
+    REQUIRE(init_home(home.root));
+    CHECK_FALSE(missing_store(home));
+    std::filesystem::remove(home.root / "fresh");
+    const auto store = missing_store(home);
+    REQUIRE(store);
+    CHECK(contains(*store, "--rejoin"));
+    std::filesystem::create_directory(home.consensus());
+    CHECK(missing_store(home));
+    test::write_text(home.consensus() / "data.mdb", "any");
+    const auto batches = missing_store(home);
+    REQUIRE(batches);
+    CHECK(contains(*batches, home.batches().string()));
+    std::filesystem::create_directory(home.batches());
+    CHECK_FALSE(missing_store(home));
+}
+
 TEST_CASE("an admin socket lies in the home, or at a short path that the home records") {
     const TempDir directory;
     const HomePaths home(directory / "v0");

@@ -4,6 +4,7 @@
 Usage: cli_test.py MONODON
 """
 
+import base64
 import json
 import os
 import re
@@ -102,6 +103,12 @@ class ExitCodes(unittest.TestCase):
             monodon("init", "--home", home)
             self.check(78, "config", "check", "--set", "worker.batch_byts=1", says="batch_bytes")
             self.check(78, "config", "check", "--home", home, says="genesis.json")
+            self.check(78, "config", "check", MONODON_HOME=str(home), says="genesis.json")
+            (home / "genesis.json").write_text("{")
+            self.check(78, "config", "check", "--home", home, says="not JSON")
+            self.check(78, "config", "check", "--home", f"{folder}/none", says="monodon init")
+            self.check(78, "config", "check", "--set", "storage.disk_low=1MiB", says="storage.disk_critical")
+            self.check(78, "status", "--home", f"{folder}/none", says="monodon init")
             self.check(78, "run", "--home", home, "--set", "net.clients=many", says="net.clients")
             self.check(78, "run", "--home", f"{folder}/none", says="monodon init")
             (home / "config.toml").write_text("[worker]\nbatch_delay = 5\n")
@@ -217,6 +224,36 @@ class OneNode(unittest.TestCase):
         self.assertEqual(done.returncode, 78, done.stderr)
         self.assertIn("cannot start", done.stderr)
         self.assertNotIn("stopp", done.stderr)
+
+
+    def test_check_says_what_it_has_looked_at_and_finds_a_store_that_is_gone(self):
+        self.stop()
+        done = monodon("config", "check", "--home", self.home)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("store of", done.stdout)
+        copy = self.copy()
+        shutil.rmtree(copy / "consensus")
+        done = monodon("config", "check", "--home", copy)
+        self.assertEqual((done.returncode, done.stdout), (65, ""))
+        self.assertIn("--rejoin", done.stderr)
+        self.assertEqual(monodon("run", "--home", copy).returncode, 65)
+        self.assertIn("configuration", monodon("config", "check").stdout)
+
+    def test_a_damaged_state_may_be_removed_since_it_follows_from_the_commits(self):
+        words = ("tx", "submit", "--op", "put", "colour", "blue", "--wait", "executed", "--dir", self.net)
+        self.assertEqual(monodon(*words).returncode, 0)
+        self.stop()
+        with open(self.home / "state" / "data.mdb", "r+b") as file:
+            file.write(b"\xaa" * 4096)
+        done = monodon("run", "--home", self.home)
+        self.assertEqual(done.returncode, 65, done.stderr)
+        self.assertIn("move", done.stderr)
+        self.assertIn(str(self.home / "state"), done.stderr)
+        shutil.rmtree(self.home / "state")
+        self.setUp()
+        done = monodon("tx", "submit", "--op", "get", "colour", "--wait", "executed", "--dir", self.net, "-o",
+                       "json")
+        self.assertEqual(base64.b64decode(json.loads(done.stdout)["value"]), b"blue", done.stderr)
 
 
 class Replay(unittest.TestCase):
