@@ -9,7 +9,8 @@ from harness import check, run, wait_until
 
 KEPT = 1000
 FIRST = 100
-LAST = 300
+# All that was kept at first has been replaced by then.
+LAST = FIRST + KEPT
 
 
 def oldest(committee, name):
@@ -31,8 +32,9 @@ def test(committee):
     committee.up()
     wait_until("pruning to begin", lambda: oldest(committee, "v0") >= FIRST, 150)
     early = committee.used_bytes("v0")
-    wait_until("more pruning", lambda: oldest(committee, "v0") >= LAST, 100)
+    wait_until("more pruning", lambda: oldest(committee, "v0") >= LAST, 150)
     late = committee.used_bytes("v0")
+    # Without pruning it would be nearly twice as much; pages that are free for the moment come and go.
     check(late < early * 1.15, f"{late} bytes in use after {LAST} pruned commits, {early} after {FIRST}")
     newest = committee.status("v0")["commit"]
     kept = newest - oldest(committee, "v0")
