@@ -135,7 +135,7 @@ void Engine::State::on(const ReplyReceived& event) {
     }
     const auto* failed = std::get_if<RequestFailed>(&event.reply);
     const auto failure = failed == nullptr ? std::nullopt : std::optional(failed->why);
-    if (!range_.answered(event.id, failure, graph_.highest(), now_)) {
+    if (!range_.answered(event.id, certificates, failure, graph_.highest(), now_)) {
         (void)fetcher_.answered(event.id, failure, now_);
     }
 }
@@ -225,7 +225,7 @@ EngineStatus Engine::State::status() const {
     status.claim_conflicts = claims_.conflicts();
     status.suspended = suspended_.size();
     status.pending_headers = pending_.size();
-    status.requests_in_flight = fetcher_.in_flight() + (range_.in_flight() ? 1 : 0);
+    status.requests_in_flight = fetcher_.in_flight() + range_.in_flight();
     status.missing_batches = delivery_.missing_batches();
     status.pending_payload = payload_.size();
     status.signing = signing_;

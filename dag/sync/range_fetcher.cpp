@@ -1,13 +1,20 @@
 #include "dag/sync/range_fetcher.hpp"
 
+#include <algorithm>
+
 #include "dag/planted.hpp"
 
 namespace monodon::dag {
 
 namespace {
 
-constexpr std::uint64_t kRoundsPerRequest = 64;
+/// Of a member whose answer did not come or was none.
+constexpr Duration kRest = std::chrono::seconds(2);
 constexpr Duration kPause = std::chrono::milliseconds(200);
+/// Parents that the server of a unit did not have come by digest from others meanwhile.
+constexpr Duration kIncompleteFor = std::chrono::milliseconds(100);
+/// The lowest unit is late after twice the time that the fastest member needs, and not before this.
+constexpr Duration kLateAtLeast = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -26,42 +33,176 @@ void RangeFetcher::set_connected(ValidatorIndex peer, bool connected) {
     }
 }
 
-void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out) {
-    if (!active(highest) || request_ || now < due_) return;
+void RangeFetcher::forget() {
+    open_.clear();
+    answered_.clear();
+    made_to_ = {};
+}
+
+void RangeFetcher::reopen(Round first, Round last) {
+    Round& end = open_[first];
+    end = std::max(end, last);
+}
+
+void RangeFetcher::settle(Round highest, Time now) {
+    if (highest > grown_to_) {
+        grown_to_ = highest;
+        asked_ = {};
+    }
+    while (!open_.empty() && open_.begin()->second <= highest) open_.erase(open_.begin());
+    while (!answered_.empty() && answered_.begin()->second.last <= highest)
+        answered_.erase(answered_.begin());
+    if (answered_.empty()) return;
+    const auto& [first, head] = *answered_.begin();
+    if (first > next(highest) || now < head.at + kIncompleteFor) return;
+    asked_.insert(head.by);
+    reopen(std::max(first, highest), head.last);
+    answered_.erase(answered_.begin());
+}
+
+std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
+    if (!open_.empty()) return Unit{open_.begin()->first, open_.begin()->second};
+    const Round first = next(made_to_);
+    // Beyond this they would not be kept until their parents come.
+    const Round end = std::min(target_, above(highest, kUnitsInFlight * kUnit));
+    if (first > end) return std::nullopt;
+    return Unit{first, std::min(above(first, kUnit - 1), end)};
+}
+
+std::optional<ValidatorIndex> RangeFetcher::choose(Time now) const {
     AuthorSet candidates = (holders_ & connected_).without(asked_);
     candidates.erase(self_);
-    if (candidates.empty()) {
-        asked_ = {};
-        due_ = now + kPause;
+    std::map<ValidatorIndex, std::size_t> busy;
+    for (const auto& [id, request] : requests_) ++busy[request.to];
+    std::optional<ValidatorIndex> chosen;
+    Duration least = Duration::max();
+    candidates.for_each([&](ValidatorIndex candidate) {
+        const auto rests = resting_until_.find(candidate);
+        if (rests != resting_until_.end() && now < rests->second) return;
+        // Who has not been tried comes first, with one unit: a member is known to be slow only by trying it.
+        const auto took = took_.find(candidate);
+        const std::size_t units = busy[candidate];
+        if (units >= (took == took_.end() ? 1 : kUnitsPerMember)) return;
+        const Duration time = took == took_.end() ? Duration(0) : took->second * static_cast<int>(units + 1);
+        if (!chosen || time < least) {
+            chosen = candidate;
+            least = time;
+        }
+    });
+    return chosen;
+}
+
+void RangeFetcher::send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out) {
+    const RequestId id = ids.next();
+    requests_.emplace(id, Request{to, unit, now});
+    history_[to] = {now, {}, {}};
+    out.emplace_back(SendRequest{id, to, GetCertificatesInRange{unit.first, unit.last}, timeout_});
+}
+
+std::optional<Time> RangeFetcher::hedge_at() const {
+    // Requests are few. The lowest unit, if it was asked of one member only.
+    const Request* head = nullptr;
+    bool twice = false;
+    for (const auto& [id, request] : requests_) {
+        if (head == nullptr || request.unit.first < head->unit.first) {
+            head = &request;
+            twice = false;
+        } else if (request.unit.first == head->unit.first) {
+            twice = true;
+        }
+    }
+    if (head == nullptr || twice) return std::nullopt;
+    Duration fastest = kLateAtLeast / 2;
+    if (!took_.empty()) {
+        fastest =
+            std::max(fastest, std::min_element(took_.begin(), took_.end(), [](const auto& a, const auto& b) {
+                                  return a.second < b.second;
+                              })->second);
+    }
+    return std::max(head->sent + 2 * fastest, hedge_after_);
+}
+
+void RangeFetcher::hedge(Time now, RequestIds& ids, Effects& out) {
+    const auto at = hedge_at();
+    if (!at || now < *at) return;
+    const auto peer = choose(now);
+    if (!peer) {
+        hedge_after_ = now + kLateAtLeast;
         return;
     }
-    const ValidatorIndex to = good_ && candidates.contains(*good_) ? *good_ : candidates.first();
+    const auto head = std::min_element(requests_.begin(), requests_.end(), [](const auto& a, const auto& b) {
+        return a.second.unit.first < b.second.unit.first;
+    });
+    send(*peer, head->second.unit, now, ids, out);
+}
+
+void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out) {
+    if (!active(highest)) return forget();
+    settle(highest, now);
     // The highest round of the graph may be incomplete: it is asked for again.
-    const Round first = highest > floor ? highest : next(floor);
-    request_ = Request{ids.next(), to, highest};
-    history_[to] = {now, {}, {}};
-    out.emplace_back(SendRequest{
-        request_->id, to, GetCertificatesInRange{first, above(first, kRoundsPerRequest - 1)}, timeout_});
+    const Round known = highest > floor ? Round{highest.value() - 1} : floor;
+    if (made_to_ < known || (requests_.empty() && open_.empty() && answered_.empty())) made_to_ = known;
+    if (now < due_) return;
+    hedge(now, ids, out);
+    while (requests_.size() < kUnitsInFlight) {
+        const auto unit = next_unit(highest);
+        if (!unit) return;
+        const auto peer = choose(now);
+        if (!peer) {
+            if (!requests_.empty()) return;
+            asked_ = {};
+            resting_until_.clear();
+            due_ = now + kPause;
+            return;
+        }
+        if (open_.erase(unit->first) == 0) made_to_ = unit->last;
+        send(*peer, *unit, now, ids, out);
+    }
 }
 
 std::optional<Time> RangeFetcher::next_attempt(Round highest) const {
-    if (!active(highest) || request_) return std::nullopt;
-    return due_;
+    if (!active(highest)) return std::nullopt;
+    std::optional<Time> earliest;
+    const auto consider = [&](std::optional<Time> at) {
+        if (at && (!earliest || *at < *earliest)) earliest = at;
+    };
+    if (requests_.empty() && answered_.empty()) consider(due_);
+    consider(hedge_at());
+    if (!answered_.empty() && answered_.begin()->first <= next(highest))
+        consider(answered_.begin()->second.at + kIncompleteFor);
+    return earliest;
 }
 
-bool RangeFetcher::answered(RequestId id, std::optional<RequestFailure> failure, Round highest, Time now) {
-    if (!request_ || request_->id != id) return false;
-    history_[request_->to].answered = now;
-    history_[request_->to].failure = failure;
-    if (highest > request_->highest) {
-        good_ = request_->to;
-        asked_ = {};
-    } else {
-        good_.reset();
-        asked_.insert(request_->to);
-    }
+bool RangeFetcher::answered(RequestId id, const CertificatesReply* reply,
+                            std::optional<RequestFailure> failure, Round highest, Time now) {
+    const auto found = requests_.find(id);
+    if (found == requests_.end()) return false;
+    const Request request = found->second;
+    requests_.erase(found);
+    history_[request.to].answered = now;
+    history_[request.to].failure = failure;
     due_ = now;
-    request_.reset();
+    const Unit unit = request.unit;
+    if (reply == nullptr || reply->certificates.empty()) {
+        took_[request.to] = timeout_;
+        resting_until_[request.to] = now + kRest;
+        asked_.insert(request.to);
+        const bool hedged = std::any_of(requests_.begin(), requests_.end(), [&](const auto& other) {
+            return other.second.unit.first == unit.first;
+        });
+        if (!hedged && !answered_.contains(unit.first)) reopen(unit.first, unit.last);
+        return true;
+    }
+    took_[request.to] = now - request.sent;
+    Round last = unit.last;
+    if (reply->has_more) {
+        // The last round may be cut off in its middle.
+        last = reply->certificates.back()->header.round;
+        reopen(std::max(last, next(unit.first)), unit.last);
+    }
+    open_.erase(unit.first);
+    answered_.insert_or_assign(unit.first, Answered{last, request.to, now});
+    settle(highest, now);
     return true;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "dag/sync/fetcher.hpp"
@@ -7,8 +8,10 @@
 namespace monodon::dag {
 
 /// Catches up by rounds instead of digests when a verified certificate shows that we are several rounds
-/// behind. One request at a time, to a signer of the newest certificate seen; a member that brings no
-/// progress is not asked again before the others were.
+/// behind. The rounds from the end of the graph on are cut into units of kUnit, lowest first, and asked of
+/// the signers of the newest certificate seen: several units at a time, of the fastest members first. A unit
+/// that does not come is asked of another member; the lowest one, for which everything else waits, also when
+/// it is only late.
 class RangeFetcher {
  public:
     RangeFetcher(ValidatorIndex self, Duration timeout) : self_(self), timeout_(timeout) {}
@@ -24,31 +27,74 @@ class RangeFetcher {
     /// `highest` is that of the graph, `floor` its floor.
     void poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out);
     [[nodiscard]] std::optional<Time> next_attempt(Round highest) const;
-    /// `highest` after the certificates of the reply were given to the graph. False if the request is not
-    /// ours.
-    bool answered(RequestId id, std::optional<RequestFailure> failure, Round highest, Time now);
+    /// `reply` is null if the request failed, for the reason given. `highest` is that of the graph after the
+    /// certificates of the reply were given to it. False if the request is not ours.
+    bool answered(RequestId id, const CertificatesReply* reply, std::optional<RequestFailure> failure,
+                  Round highest, Time now);
     /// Nothing while ranges are not fetched.
     [[nodiscard]] std::optional<Blockers::Ranges> blocking(Round highest) const;
-    [[nodiscard]] bool in_flight() const { return request_.has_value(); }
+    [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
 
     /// Up to so many rounds are fetched as missing parents.
     static constexpr std::uint64_t kRoundsByDigest = 3;
+    /// Rounds in one request; also the granularity in which members share the work.
+    static constexpr std::uint64_t kUnit = 32;
+    /// Units in flight: as many as fit below the bound of suspended rounds (EngineConfig::ahead), since they
+    /// arrive in any order.
+    static constexpr std::size_t kUnitsInFlight = 3;
+    /// To one member: its answer to the next is on the way while the last one is looked at.
+    static constexpr std::size_t kUnitsPerMember = 2;
 
  private:
-    struct Request {
-        RequestId id;
-        ValidatorIndex to;
-        Round highest;
+    struct Unit {
+        Round first;
+        Round last;
     };
+    struct Request {
+        ValidatorIndex to;
+        Unit unit;
+        Time sent;
+    };
+    /// A unit whose answer has come while the graph has not reached its end.
+    struct Answered {
+        Round last;
+        ValidatorIndex by;
+        Time at;
+    };
+
+    void forget();
+    void reopen(Round first, Round last);
+    /// Units below the graph's end leave; one that was answered and still holds up the others is asked for
+    /// again.
+    void settle(Round highest, Time now);
+    [[nodiscard]] std::optional<Unit> next_unit(Round highest) const;
+    [[nodiscard]] std::optional<ValidatorIndex> choose(Time now) const;
+    void send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out);
+    /// Another request for the lowest unit, if it is late.
+    void hedge(Time now, RequestIds& ids, Effects& out);
+    [[nodiscard]] std::optional<Time> hedge_at() const;
+
     ValidatorIndex self_;
     Duration timeout_;
     Round target_;
     AuthorSet holders_;
-    AuthorSet asked_;
     AuthorSet connected_;
+    /// They brought nothing since the graph grew last.
+    AuthorSet asked_;
+    /// After a request that failed.
+    std::map<ValidatorIndex, Time> resting_until_;
+    Round grown_to_;
     Time due_{};
-    std::optional<Request> request_;
-    std::optional<ValidatorIndex> good_;
+    /// There was nobody to ask a second time.
+    Time hedge_after_{};
+    std::map<RequestId, Request> requests_;
+    /// Units that were asked for in vain, by their first rounds: to be asked for again.
+    std::map<Round, Round> open_;
+    std::map<Round, Answered> answered_;
+    /// Up to this round units were made.
+    Round made_to_;
+    /// How long a member took for its last unit.
+    std::map<ValidatorIndex, Duration> took_;
     AskedMembers history_;
 };
 

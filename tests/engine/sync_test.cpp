@@ -1,3 +1,5 @@
+#include <set>
+
 #include <catch2/catch.hpp>
 
 #include "dag/sync/batch_index.hpp"
@@ -131,36 +133,151 @@ TEST_CASE("what a header needed is dropped with it, what execution needs stays")
     CHECK(fetcher.wanted() == 1);
 }
 
-TEST_CASE(
-    "ranges are fetched only from far behind, from where the graph ends, and not twice from who brings "
-    "nothing") {
-    RangeFetcher range(member(0), 1s);
+namespace {
+
+/// A member far behind, with the others connected.
+struct Catching {
+    explicit Catching(std::uint16_t others) {
+        AuthorSet holders;
+        for (std::uint16_t peer = 1; peer <= others; ++peer) {
+            range.set_connected(member(peer), true);
+            holders.insert(member(peer));
+        }
+        range.hint(Round{1000}, holders);
+    }
+    /// The requests that are sent now.
+    std::vector<SendRequest> poll(Duration since, std::uint64_t highest) {
+        Effects out;
+        range.poll(at(since), Round{highest}, Round{3}, ids, out);
+        std::vector<SendRequest> sent;
+        for (const Effect& effect : out) sent.push_back(std::get<SendRequest>(effect));
+        return sent;
+    }
+    bool fails(const SendRequest& request, Duration since, std::uint64_t highest) {
+        return range.answered(request.id, nullptr, RequestFailure::timeout, Round{highest}, at(since));
+    }
+    bool brings(const SendRequest& request, Duration since, std::uint64_t highest) {
+        return range.answered(request.id, &some, {}, Round{highest}, at(since));
+    }
+
+    RangeFetcher range{member(0), 1s};
     RequestIds ids;
-    Effects out;
-    range.set_connected(member(1), true);
-    range.set_connected(member(2), true);
-    range.hint(Round{13}, members({1, 2}));
-    CHECK_FALSE(range.active(Round{10}));
-    range.hint(Round{14}, members({1, 2}));
-    range.poll(at(0s), Round{10}, Round{3}, ids, out);
-    REQUIRE(out.size() == 1);
-    const auto first = std::get<SendRequest>(out[0]);
-    CHECK(std::get<GetCertificatesInRange>(first.body).first == Round{10});
-    range.poll(at(0s), Round{10}, Round{3}, ids, out);
-    CHECK(out.size() == 1);  // one at a time
-    CHECK_FALSE(range.blocking(Round{10})->next_attempt);
-    CHECK(range.answered(first.id, RequestFailure::timeout, Round{10}, at(0s)));
-    const auto blocking = range.blocking(Round{10});
+    CertificatesReply some{{make_certificate(committee_of(4), 1, 0, {})}, false};
+};
+
+GetCertificatesInRange range_of(const SendRequest& request) {
+    return std::get<GetCertificatesInRange>(request.body);
+}
+
+}  // namespace
+
+TEST_CASE("ranges are fetched only from far behind") {
+    Catching catching(2);
+    CHECK(catching.range.active(Round{996}));
+    CHECK_FALSE(catching.range.active(Round{997}));
+    CHECK(catching.poll(0s, 997).empty());
+    CHECK_FALSE(catching.range.blocking(Round{997}));
+    CHECK_FALSE(catching.range.next_attempt(Round{997}));
+}
+
+TEST_CASE("units begin where the graph ends, of several members at a time") {
+    Catching catching(3);
+    const auto sent = catching.poll(0s, 10);
+    REQUIRE(sent.size() == 3);
+    std::set<ValidatorIndex> asked;
+    Round first{10};
+    for (const SendRequest& each : sent) {
+        CHECK(range_of(each).first == first);
+        CHECK(range_of(each).last == above(first, RangeFetcher::kUnit - 1));
+        first = next(range_of(each).last);
+        asked.insert(each.to);
+    }
+    CHECK(asked.size() == 3);
+    CHECK(catching.poll(0s, 10).empty());
+    // The graph has passed the first unit: the next one is asked for, of who brought it.
+    CHECK(catching.brings(sent[0], 10ms, 41));
+    const auto more = catching.poll(10ms, 41);
+    REQUIRE(more.size() == 1);
+    CHECK(range_of(more[0]).first == first);
+    CHECK(more[0].to == sent[0].to);
+}
+
+TEST_CASE("units reach no further above the graph than suspended certificates may") {
+    Catching catching(3);
+    const auto sent = catching.poll(0s, 10);
+    REQUIRE(sent.size() == 3);
+    // The lowest is not here yet: whatever comes of the others waits for it.
+    CHECK(catching.brings(sent[2], 10ms, 10));
+    CHECK(catching.brings(sent[1], 10ms, 10));
+    CHECK(catching.poll(10ms, 10).size() <= 1);
+    for (const SendRequest& each : catching.poll(10ms, 10)) CHECK(range_of(each).last <= Round{10 + 128});
+}
+
+TEST_CASE("a unit that fails goes to another member, and who failed rests") {
+    Catching catching(3);
+    const auto sent = catching.poll(0s, 10);
+    REQUIRE(sent.size() == 3);
+    CHECK(catching.brings(sent[1], 10ms, 10));
+    CHECK(catching.fails(sent[0], 20ms, 10));
+    const auto blocking = catching.range.blocking(Round{10});
     REQUIRE(blocking);
-    CHECK(blocking->target == Round{14});
-    CHECK(blocking->asked == AskedMembers{{first.to, {at(0s), at(0s), RequestFailure::timeout}}});
-    range.poll(at(0s), Round{10}, Round{3}, ids, out);
-    REQUIRE(out.size() == 2);
-    const auto second = std::get<SendRequest>(out[1]);
-    CHECK(second.to != first.to);
-    CHECK(range.answered(second.id, {}, Round{12}, at(0s)));
-    CHECK_FALSE(range.active(Round{12}));
-    CHECK_FALSE(range.blocking(Round{12}));
+    CHECK(blocking->target == Round{1000});
+    CHECK(blocking->asked.at(sent[0].to) == Asked{at(0s), at(20ms), RequestFailure::timeout});
+    const auto again = catching.poll(20ms, 10);
+    REQUIRE(!again.empty());
+    CHECK(again[0].to == sent[1].to);
+    CHECK(range_of(again[0]).first == Round{10});
+    for (const SendRequest& each : again) CHECK(each.to != sent[0].to);
+}
+
+TEST_CASE("the lowest unit is asked of a second member when it is late") {
+    Catching catching(3);
+    const auto sent = catching.poll(0s, 10);
+    REQUIRE(sent.size() == 3);
+    CHECK(catching.brings(sent[1], 10ms, 10));
+    CHECK(catching.brings(sent[2], 10ms, 10));
+    (void)catching.poll(10ms, 10);
+    const auto attempt = catching.range.next_attempt(Round{10});
+    REQUIRE(attempt);
+    const Duration late = *attempt - at(0s);
+    CHECK(late <= 200ms);
+    std::vector<SendRequest> hedged;
+    for (const SendRequest& each : catching.poll(late, 10)) {
+        if (range_of(each).first == Round{10}) hedged.push_back(each);
+    }
+    REQUIRE(hedged.size() == 1);
+    CHECK(hedged[0].to != sent[0].to);
+    // Not a third time.
+    for (const SendRequest& each : catching.poll(late + 500ms, 10)) CHECK(range_of(each).first != Round{10});
+}
+
+TEST_CASE("a unit that came without what the graph needs is asked of somebody else") {
+    Catching catching(2);
+    const auto sent = catching.poll(0s, 10);
+    REQUIRE(sent.size() == 2);
+    CHECK(catching.brings(sent[0], 10ms, 10));
+    (void)catching.poll(10ms, 10);
+    // All places are taken. The first that is free goes to what everything waits for.
+    (void)catching.poll(200ms, 10);
+    CHECK(catching.brings(sent[1], 210ms, 10));
+    const auto again = catching.poll(210ms, 10);
+    REQUIRE(again.size() == 1);
+    CHECK(again[0].to == sent[1].to);
+    CHECK(range_of(again[0]).first == Round{10});
+}
+
+TEST_CASE("with nobody left to ask, all are asked again after a pause") {
+    Catching catching(1);
+    const auto sent = catching.poll(0s, 10);
+    REQUIRE(sent.size() == 1);
+    CHECK(catching.fails(sent[0], 10ms, 10));
+    CHECK(catching.poll(10ms, 10).empty());
+    const auto attempt = catching.range.next_attempt(Round{10});
+    REQUIRE(attempt);
+    CHECK(*attempt > at(10ms));
+    const auto again = catching.poll(*attempt - at(0s), 10);
+    REQUIRE(!again.empty());
+    CHECK(range_of(again[0]).first == Round{10});
 }
 
 TEST_CASE("commits are delivered in order, each with all its batches") {
