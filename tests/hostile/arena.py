@@ -1,7 +1,9 @@
 """The committee that is attacked and what every row of the table needs: three honest validators under a light
 load, the key of the fourth in the hands of the attacker, and a clock on the commits."""
 
+import contextlib
 import itertools
+import json
 import os
 import sys
 import threading
@@ -12,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from harness import Load, check, wait_until  # noqa: E402
 
 import identity as ids  # noqa: E402
+from insider import Insider  # noqa: E402
 from peer import CLIENT, MEMBER, Closed, Peer, own_pem  # noqa: E402
 
 VICTIM = "v0"
@@ -66,30 +69,59 @@ class Arena:
     def __init__(self, committee):
         self.committee = committee
         committee.up("--set", "net.loopback_exempt=false")
+        self.let_all_lead()
         self.victim = committee.address(VICTIM, "peer")
         self.victim_pid = committee.status(VICTIM)["pid"]
         self.insider = ids.Identity.of_home(committee.home(INSIDER))
         committee.down(INSIDER)
         self.insider_address = committee.address(INSIDER, "peer")
         self.hosts = (f"127.0.{high}.{low}" for high in itertools.count(1) for low in range(1, 250))
+        self.hosts_lock = threading.Lock()
         self.insider_pem = own_pem(self.insider)
         with self.client() as first:
             self.chain, self.genesis, self.epoch, self.digest = first.ack[1:5]
+        members = json.loads((committee.dir / "genesis.json").read_text())["members"]
+        index = [member["name"] for member in members].index(INSIDER)
+        self.signer = Insider(self.insider, index, self.chain, self.epoch)
         self.load = Load(committee, [WITNESS], wait="committed", threads=1, prefix="hostile", pause=0.05)
         self.clock = CommitClock(committee, self.rss_now)
         self.load.wait_for(1)
         self.clock.start()
 
+    def let_all_lead(self):
+        """The first commit shows one member active, who then leads nearly alone: if it were the one that is
+        stopped, commits would pause for half a minute without any attack."""
+        def active():
+            self.committee.put(WITNESS, f"begin-{next(number)}", "x")
+            return min(member["weight"] for member in self.committee.status(WITNESS)["validators"]) > 10
+
+        number = itertools.count()
+        wait_until("commits that show all members active", active)
+
+    @contextlib.contextmanager
+    def calm(self):
+        """Few rounds a second meanwhile: for attacks on what the node forgets with the rounds."""
+        pause, self.load.pause = self.load.pause, 1.0
+        try:
+            yield
+        finally:
+            self.load.pause = pause
+
     def host(self):
         """An address of 127/8 from which nobody has come yet."""
-        return next(self.hosts)
+        with self.hosts_lock:
+            return next(self.hosts)
 
     def pid(self):
         return self.committee.status(VICTIM)["pid"]
 
     def rss_now(self):
         """RssAnon of the victim, in bytes."""
-        with open(f"/proc/{self.victim_pid}/status", encoding="ascii") as file:
+        return self.rss_of(self.victim_pid)
+
+    @staticmethod
+    def rss_of(pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
             line = next(line for line in file if line.startswith("RssAnon:"))
         return int(line.split()[1]) * 1024
 
@@ -127,6 +159,12 @@ class Arena:
 
         return wait_until("the connection of the insider", connected)
 
+    def ends(self, node=VICTIM):
+        """Why connections of the insider to a node have ended, in the node's words."""
+        name = self.insider.peer_id()
+        return [line["reason"] for line in self.committee.log(node)
+                if line["msg"] == "peer disconnected" and line["peer"] == name]
+
     def served(self, seconds=5.0):
         """An honest client is served by the victim; how long that took."""
         begin = time.monotonic()
@@ -138,7 +176,10 @@ class Arena:
 
     def bounded(self, before, allowed, what):
         self.clock.sample()
-        grown = self.clock.peak - before
+        return self.within(self.clock.peak - before, allowed, what)
+
+    @staticmethod
+    def within(grown, allowed, what):
         limit = f"{grown / MIB:.1f} MiB more at its most, allowed are {allowed / MIB:.1f}"
         check(grown <= allowed + SLACK, f"{what}: {limit}")
         return f"RssAnon at most {grown / MIB:+.1f} MiB"

@@ -1,0 +1,225 @@
+"""Rows 18 to 24: requests that a node does not owe an answer, and answers that it did not ask for."""
+
+import itertools
+import time
+
+from harness import check, put_bytes, wait_until
+
+from arena import MIB, WITNESS
+from insider import answer, asked, lure, notice, propose, quorum, voted
+from pack import pack, unpack
+from peer import (
+    BATCH, BATCH_ACK, BULK, CANCEL, DATA, ERROR, GET_BATCHES, GET_CERTIFICATES, GET_HIGHEST, GET_RANGE,
+    INTERACTIVE, LAST, NOT_FOUND, NOTICE, PING, PONG, RATE_LIMITED, REQUEST, RESPONSE, SUBMIT, Closed, frame,
+)
+from rows_frames import CHUNK, submission, violation
+
+# What a reply with certificates may have, and the time that the node waits for one.
+REPLY_BYTES = 8 * MIB
+PATIENCE = 1.0
+
+
+def flood(peer, method, body, cls, width, refused):
+    """Asks, `width` open at a time, until so many requests were refused and all others answered; (answers,
+    all requests, the longest wait named in a refusal)."""
+    answers, refusals, longest, sent = 0, 0, 0, 0
+    deadline = time.monotonic() + 20
+    while True:
+        room = width - (sent - answers - refusals)
+        if refusals >= refused:
+            if room == width:
+                return answers, sent, longest
+        elif room >= width // 2:
+            said = f"{answers} of {sent} requests were answered, {refusals} refused"
+            check(time.monotonic() < deadline, said)
+            peer.send(b"".join(peer.request_frame(method, body, cls=cls)[1] for _ in range(room)))
+            sent += room
+        kind, flags, _, _, _, _, payload = peer.wanted(RESPONSE, ERROR)
+        answers += kind == RESPONSE and bool(flags & LAST)
+        if kind == ERROR:
+            code, wait = unpack(payload)
+            check(code == RATE_LIMITED and wait >= 1, f"error {code}, not {RATE_LIMITED}; wait {wait} ms")
+            refusals += 1
+            longest = max(longest, wait)
+
+
+def request_flood(arena):
+    """18 request flood."""
+    before = arena.rss()
+    found = []
+    # A member has 2,000 requests at once and as many a second, a client a quarter of that.
+    floods = (
+        ("client", arena.client(), SUBMIT, submission(put_bytes("flood", "x")), DATA, 48, 500),
+        ("member", arena.member(), GET_HIGHEST, pack([1]), INTERACTIVE, 16, 2000),
+    )
+    for who, peer, method, body, cls, width, rate in floods:
+        begin = time.monotonic()
+        answers, sent, wait = flood(peer, method, body, cls, width, refused=2000)
+        took = time.monotonic() - begin
+        most = rate * (1 + took) * 1.05 + width
+        check(rate <= answers <= most, f"{answers} answers to a {who} in {took:.1f} s, {most:.0f} at most")
+        arena.served()
+        # Served again when the time has passed that the refusal names.
+        deadline = time.monotonic() + wait / 1000 + 5
+        while isinstance(peer.ask(method, body, cls=cls), int):
+            check(time.monotonic() < deadline, f"a {who} that waits {wait} ms is not served again")
+        peer.close()
+        found.append(f"{who}: {answers} of {sent} answered")
+    return f"{', '.join(found)}, else RATE_LIMITED; {arena.bounded(before, 2 * MIB, 'a flood')}"
+
+
+def begun(cls, method, numbers):
+    """First chunks of requests, which stay open."""
+    data = pack([20_000, bytes(100)])[:-1]
+    return b"".join(frame(REQUEST, data, flags=0, cls=cls, method=method, request=number)
+                    for number in numbers)
+
+
+def window_overrun(arena):
+    """19 window overrun."""
+    windows = ((DATA, SUBMIT, 64), (INTERACTIVE, GET_HIGHEST, 16), (BULK, GET_RANGE, 4))
+    for cls, method, window in windows:
+        peer = arena.client() if cls == DATA else arena.member()
+        peer.send(begun(cls, method, range(1, 2 * window, 2)) + frame(PING, request=1))
+        check(peer.wanted(PONG), "no pong")
+        violation(peer, begun(cls, method, [2 * window + 1]), f"request {window + 1} of class {cls}")
+    arena.served()
+    return f"closed at one more than {', '.join(str(window) for _, _, window in windows)}"
+
+
+def request_ids(arena):
+    """20 decreasing or duplicate ids."""
+    wrong = {
+        "a duplicate": [1, 1], "a lower one": [1, 5, 3], "one of the node's": [2], "zero": [0],
+        "one more than the last": [2**64 - 1, 1],
+    }
+    for what, numbers in wrong.items():
+        violation(arena.client(), begun(DATA, SUBMIT, numbers), f"id: {what}")
+    # Answered and used again.
+    peer = arena.client()
+    number, data = peer.request_frame(SUBMIT, submission(put_bytes("id", "x")))
+    peer.send(data)
+    peer.reply(number)
+    violation(peer, data, "an id used again")
+    arena.served()
+    return f"{len(wrong) + 1} ways, each a violation"
+
+
+def unsolicited(arena):
+    """21 unsolicited or foreign reply."""
+    before = arena.rss()
+    other = arena.member(arena.committee.address(WITNESS, "peer"))
+    foreign, _ = lure(other, arena.signer)  # asked by another node
+
+    def reply(size, method, number, **fields):
+        fields = {"cls": INTERACTIVE, "method": method, "request": number, **fields}
+        return frame(RESPONSE, bytes(size), **fields)
+
+    wrong = {
+        "a reply to nothing": reply(CHUNK, GET_CERTIFICATES, 2),
+        "a reply to another node": reply(CHUNK, GET_CERTIFICATES, foreign),
+        "a reply to its own request": reply(0, GET_HIGHEST, 1),
+        "an error to nothing": frame(ERROR, pack([NOT_FOUND, 0]), method=GET_CERTIFICATES, request=2),
+        "a reply that never ends": reply(CHUNK, GET_RANGE, 4, flags=0, cls=BULK),
+    }
+    for what, data in wrong.items():
+        violation(arena.member(), data, what)
+        violation(arena.client(), data, what)
+    other.close()
+    return f"{2 * len(wrong)} ways, each a violation; {arena.bounded(before, MIB, 'replies')}"
+
+
+def oversized(arena):
+    """22 oversized reply, reply of another method, class or order."""
+    before = arena.rss()
+
+    def wrong(what, *frames):
+        peer = arena.member()
+        number, _ = lure(peer, arena.signer)
+        data = b"".join(frame(RESPONSE, payload, **{
+            "flags": 0, "cls": INTERACTIVE, "method": GET_CERTIFICATES, "request": number, **fields,
+        }) for payload, fields in frames)
+        violation(peer, data, what)
+
+    wrong("another method", (b"x", {"method": GET_RANGE}))
+    wrong("another class", (b"x", {"cls": BULK}))
+    wrong("in the middle", (b"x", {"chunk": 1}))
+    wrong("a chunk twice", (b"x", {}), (b"x", {}))
+    sent = 0
+    peer = arena.member()
+    number, _ = lure(peer, arena.signer)
+    try:
+        for chunk in range(8 * REPLY_BYTES // CHUNK):
+            answer(peer, number, GET_CERTIFICATES, bytes(CHUNK), flags=0, chunk=chunk)
+            sent += CHUNK
+    except Closed:
+        pass
+    peer.goaway()  # returns when the node has closed; the reason may be lost with what it did not read
+    peer.close()
+    wait_until("the refusal in the log", lambda: "reply refused: message too large" in arena.ends())
+    return (f"4 ways, each a violation; endless: refused while {sent / MIB:.0f} MiB were sent; " +
+            arena.bounded(before, REPLY_BYTES, "oversized replies"))
+
+
+def only_at_others(arena, victim):
+    """A header whose batch the victim lacks and another holds. (digest, the request of the victim)."""
+    number, parents = quorum(victim, arena.signer)
+    batch, entry = arena.signer.batch([put_bytes("withheld", "x" * 1000)], number)
+    with arena.member(arena.committee.address(WITNESS, "peer")) as holder:
+        notice(holder, BATCH, batch)
+        while holder.wanted(NOTICE)[3] != BATCH_ACK:
+            pass
+    digest = propose(victim, arena.signer, number + 1, parents, [entry])
+    request, _ = asked(victim, GET_BATCHES)
+    return digest, request
+
+
+def withheld(arena):
+    """23 withheld replies."""
+    with arena.calm(), arena.member() as peer:
+        digest, _ = only_at_others(arena, peer)
+        begin = time.monotonic()
+        voted(peer, digest)  # the node has the batch
+        took = time.monotonic() - begin
+    check(PATIENCE * 0.9 < took < 10, f"the batch was there after {took:.1f} s")
+    return f"the batch came from others after {took:.2f} s"
+
+
+def endless(arena):
+    """24 endless replies."""
+    before = arena.rss()
+    with arena.calm(), arena.member() as peer:
+        digest, request = only_at_others(arena, peer)
+        begin = time.monotonic()
+        ended = []
+        peer.sock.settimeout(0.1)
+        for chunk in itertools.count():
+            try:
+                voted(peer, digest, lambda got: ended.append(got[:5:4]))
+                break
+            except TimeoutError:
+                check(time.monotonic() - begin < 10, "the node waits for a reply that does not end")
+                answer(peer, request, GET_BATCHES, bytes(1000), flags=0, chunk=chunk)
+        took = time.monotonic() - begin
+        peer.sock.settimeout(20)
+        check((CANCEL, request) in ended, f"the reply was not cancelled: {ended}")
+        # Certificates without end, none of which it asks for: it asks again, less and less often.
+        request, wanted = lure(peer, arena.signer)
+        useless = unpack(peer.ask(GET_RANGE, pack([1, 1]), cls=BULK))[3]
+        asks, begin = 0, time.monotonic()
+        while time.monotonic() - begin < 2:
+            answer(peer, request, GET_CERTIFICATES, pack([1, 10**9, True, useless]))
+            asks += 1
+            peer.sock.settimeout(2)
+            try:
+                request, body = asked(peer, GET_CERTIFICATES)
+            except TimeoutError:
+                break
+            check(set(unpack(body)[0]) <= set(wanted), "the node asks for something else")
+    check(asks <= 8, f"{asks} questions in 2 s for what does not come")
+    figure = arena.bounded(before, MIB, "endless replies")
+    return f"the batch came from others after {took:.2f} s; {asks} useless questions in 2 s; {figure}"
+
+
+ROWS = [request_flood, window_overrun, request_ids, unsolicited, oversized, withheld, endless]
+BACKGROUND = []
