@@ -144,8 +144,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Time ping_sent_{};
     std::uint64_t ping_id_ = 0;
     bool writing_ = false;
-    Time write_progress_{};
-    std::uint64_t written_seen_ = 0;
     TokenBucket pongs_{10, 20};
     std::atomic<std::int64_t> rtt_us_{0};
 };

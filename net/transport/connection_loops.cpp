@@ -144,7 +144,7 @@ asio::awaitable<void> Connection::write_loop(Self self) {
             continue;
         }
         self->writing_ = true;
-        self->write_progress_ = now();
+        self->wake_at(now() + self->limits_.write_stall);
         const ErrorCode error = co_await flush(self->link_);
         self->writing_ = false;
         if (error) {
@@ -230,7 +230,7 @@ Time Connection::housekeeping(Time time) {
     const Time handler_due = handler_->on_time(time);
     const Time silent_at = last_received_ + limits_.ping_after * (kPingMisses + 1);
     Time due = std::min({next_ping_, close_due_, handler_due, silent_at, frame_due_});
-    if (writing_) due = std::min(due, write_progress_ + limits_.write_stall);
+    if (writing_) due = std::min(due, link_->written_at + limits_.write_stall);
     const std::lock_guard lock(mutex_);
     if (!delayed_.empty()) due = std::min(due, delayed_.front().due);
     // Never at once: whatever is due has just been done.
@@ -249,9 +249,7 @@ void Connection::release_delayed(Time time) {
 
 void Connection::check_life(Time time) {
     if (time >= close_due_) return end_now();
-    const std::uint64_t written = link_->bytes_out.load(std::memory_order_relaxed);
-    if (written != std::exchange(written_seen_, written)) write_progress_ = time;
-    const bool stalled = writing_ && time - write_progress_ >= limits_.write_stall;
+    const bool stalled = writing_ && time - link_->written_at >= limits_.write_stall;
     const bool silent = time - last_received_ >= limits_.ping_after * (kPingMisses + 1);
     const bool dawdling = time >= frame_due_;
     if (!stalled && !silent && !dawdling) return;

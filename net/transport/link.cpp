@@ -16,7 +16,8 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytesFirst = 16 * 1024;
 constexpr std::size_t kReadBytesMax = 128 * 1024;
 constexpr int kNotsentLowat = 128 * 1024;
-constexpr int kUserTimeoutMs = 20'000;
+/// For what the clock of a connection does not see. Longer than its own 20 s, which say why it ends.
+constexpr int kUserTimeoutMs = 30'000;
 constexpr Duration kLinger = std::chrono::seconds(1);
 
 std::string address_of(const asio::ip::tcp::socket& socket) {
@@ -90,11 +91,13 @@ asio::awaitable<ErrorCode> flush(std::shared_ptr<Link> link) {
     Bytes& sending = link->sending;
     sending.clear();
     std::swap(sending, link->tls.output());
+    link->written_at = now();
     for (std::size_t sent = 0; sent < sending.size();) {
         const auto rest = asio::buffer(sending.data() + sent, sending.size() - sent);
         const auto [error, bytes] = co_await link->socket.async_write_some(rest, as_result);
         if (error) co_return error;
         sent += bytes;
+        link->written_at = now();
         link->bytes_out.fetch_add(bytes, std::memory_order_relaxed);
     }
     co_return ErrorCode{};

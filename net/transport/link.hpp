@@ -30,6 +30,8 @@ struct Link {
     std::string address;
     std::atomic<std::uint64_t> bytes_in{0};
     std::atomic<std::uint64_t> bytes_out{0};
+    /// When flush() last began or got rid of something.
+    Time written_at{};
     /// Set by the watchdog when it has closed the socket.
     std::string overdue;
 

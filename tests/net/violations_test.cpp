@@ -321,6 +321,19 @@ TEST_CASE("a peer that does not read loses messages, holds up nobody, and is clo
     CHECK(eventually([&] { return f.last_error() == "peer does not read"; }));
 }
 
+TEST_CASE("a peer that stops reading is closed when the time is over, not when the clock next looks") {
+    // Nothing else is due for long after.
+    Fixture f([](NetworkConfig& config) {
+        config.limits.write_stall = std::chrono::milliseconds(500);
+        config.limits.ping_after = std::chrono::hours(1);
+    });
+    auto raw = f.greeted();
+    const SharedBytes batch = bytes_of(500'000);
+    while (f.node().network().send(f.raw_id(), MessageClass::data, Method::batch, batch)) {
+    }
+    CHECK(eventually([&] { return f.last_error() == "peer does not read"; }));
+}
+
 TEST_CASE("whoever dawdles before the hello is closed on its budget, and says so in no time") {
     Fixture f([](NetworkConfig& config) {
         config.limits.first_byte = std::chrono::milliseconds(150);
