@@ -19,12 +19,13 @@ from harness import Wrong, check, run  # noqa: E402
 
 import rows_claims  # noqa: E402
 import rows_frames  # noqa: E402
+import rows_load  # noqa: E402
 import rows_requests  # noqa: E402
 import rows_transport  # noqa: E402
 from arena import INSIDER, PAUSE_MAX, WITNESS, Arena  # noqa: E402
 from peer import Closed  # noqa: E402
 
-MODULES = [rows_transport, rows_frames, rows_requests, rows_claims]
+MODULES = [rows_transport, rows_frames, rows_requests, rows_claims, rows_load]
 
 
 def wanted(row):
