@@ -55,7 +55,7 @@ Result<std::uint64_t> oldest_of(Asker& asker) {
 
 Result<std::uint64_t> print_all(Asker& asker, std::uint64_t next, const CommitsOptions& options) {
     std::uint64_t printed = 0;
-    while (options.tail || printed < options.count) {
+    while (!output_lost() && (options.tail || printed < options.count)) {
         const std::uint64_t left = options.tail ? kPageMost : options.count - printed;
         const auto page = fetch_commits(asker, next, std::min(left, kPageMost));
         if (!page) return Unexpected{page.error()};
@@ -112,7 +112,7 @@ int commits(const CommitsOptions& options) {
     print_heading(options.form);
     const auto printed = print_all(*asker, from, options);
     if (!printed) return report(printed.error());
-    if (*printed == 0) {
+    if (*printed == 0 && !output_lost()) {
         return report({kExitFailed, fmt::format("{} has no commit {} yet", asker->node().name, from)});
     }
     return kExitDone;

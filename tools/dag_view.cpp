@@ -81,13 +81,8 @@ json::object complete_rounds(const json::object& answer) {
     return complete;
 }
 
-void print_text(const std::string& lines) {
-    std::fwrite(lines.data(), 1, lines.size(), stdout);
-    std::fflush(stdout);
-}
-
 int follow(Asker& asker, std::uint64_t shown, bool colour) {
-    for (;;) {
+    while (!output_lost()) {
         std::this_thread::sleep_for(kFollowPoll);
         const auto answer = asker.get(fmt::format("/v1/dag?from={}&rounds={}", shown + 1, kFollowRounds));
         if (!answer) return report(answer.error());
@@ -96,6 +91,7 @@ int follow(Asker& asker, std::uint64_t shown, bool colour) {
         print_text(dag_text(complete, shown, colour));
         shown = newest_round(complete);
     }
+    return kExitFailed;
 }
 
 }  // namespace

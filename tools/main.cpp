@@ -6,9 +6,11 @@
 #include "tools/output.hpp"
 
 int main(int argc, char** argv) {
+    int code = 0;
     try {
-        return monodon::tools::run_command_line(std::vector<std::string>(argv + 1, argv + argc));
+        code = monodon::tools::run_command_line(std::vector<std::string>(argv + 1, argv + argc));
     } catch (const std::exception& error) {
-        return monodon::tools::report({monodon::tools::kExitFailed, error.what()});
+        code = monodon::tools::report({monodon::tools::kExitFailed, error.what()});
     }
+    return monodon::tools::finish_output(code);
 }

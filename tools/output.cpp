@@ -1,7 +1,10 @@
 #include "tools/output.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <iostream>
 #include <iterator>
 
 #include <boost/json/serialize.hpp>
@@ -40,12 +43,36 @@ std::string_view escape(Tint tint) {
     return "";
 }
 
-void write(std::FILE* stream, std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), stream);
-    std::fflush(stream);
+bool write(std::FILE* stream, std::string_view text) {
+    return std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;
+}
+
+/// Of the first write to standard output that failed; one for the process, as the stream is.
+int output_error = 0;
+
+void note_output(bool written) {
+    if (!written && output_error == 0) output_error = errno != 0 ? errno : EIO;
 }
 
 }  // namespace
+
+void print_text(std::string_view text) {
+    if (output_error == 0) note_output(write(stdout, text));
+}
+
+bool output_lost() { return output_error != 0; }
+
+int finish_output(int code) {
+    // What was written to the stream of C++ is in the same buffer.
+    std::cout.flush();
+    note_output(std::fflush(stdout) == 0 && std::ferror(stdout) == 0);
+    if (output_error == 0) return code;
+    if (output_error != EPIPE) {
+        report(
+            {kExitFailed, fmt::format("cannot write to standard output: {}", std::strerror(output_error))});
+    }
+    return code == kExitDone ? kExitFailed : code;
+}
 
 bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) == 1; }
 
@@ -100,13 +127,13 @@ std::string Table::plain() const {
 }
 
 void Table::print(Form form) const {
-    if (form == Form::table) write(stdout, text(colours(stdout)));
-    if (form == Form::plain) write(stdout, plain());
+    if (form == Form::table) print_text(text(colours(stdout)));
+    if (form == Form::plain) print_text(plain());
 }
 
 void print_json(const boost::json::value& value) { print_line(boost::json::serialize(value)); }
 
-void print_line(std::string_view line) { write(stdout, fmt::format("{}\n", line)); }
+void print_line(std::string_view line) { print_text(fmt::format("{}\n", line)); }
 
 void note(std::string_view line) { write(stderr, fmt::format("{}\n", line)); }
 

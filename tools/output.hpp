@@ -57,6 +57,14 @@ class Table {
     std::vector<std::vector<Cell>> rows_;
 };
 
+/// To standard output as it is.
+void print_text(std::string_view text);
+/// Whether standard output takes no more: a full disk, a reader that is gone. What has no end of its own ends
+/// then.
+[[nodiscard]] bool output_lost();
+/// The exit code of a command that ended with `code`: not 0 if its output was lost. Says why on standard
+/// error, but of a reader that has read enough.
+[[nodiscard]] int finish_output(int code);
 /// One line of JSON to standard output.
 void print_json(const boost::json::value& value);
 /// To standard output, with a newline.

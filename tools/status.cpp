@@ -254,14 +254,14 @@ int status(const StatusOptions& options) {
         return answers ? show(*nodes, *answers, options) : report(answers.error());
     }
     if (!options.watch) return show(*nodes, all_statuses(*nodes, kStatusTimeout), options);
-    for (;;) {
+    while (!output_lost()) {
         const Answers answers = all_statuses(*nodes, kStatusTimeout);
-        if (is_terminal(stdout) && options.form == Form::table)
-            std::fwrite(kClearScreen.data(), 1, kClearScreen.size(), stdout);
+        if (is_terminal(stdout) && options.form == Form::table) print_text(kClearScreen);
         // A node that is down now may be back in a second.
         show(*nodes, answers, options);
         std::this_thread::sleep_for(kWatchPeriod);
     }
+    return kExitFailed;
 }
 
 }  // namespace monodon::tools

@@ -211,14 +211,14 @@ int testnet_logs(const TestnetLogs& options) {
     std::ifstream in(file);
     in.seekg(0, std::ios::end);
     std::array<char, 16384> block{};
-    for (;;) {
+    while (!output_lost()) {
         while (in.read(block.data(), block.size()), in.gcount() > 0) {
-            std::fwrite(block.data(), 1, static_cast<std::size_t>(in.gcount()), stdout);
-            std::fflush(stdout);
+            print_text({block.data(), static_cast<std::size_t>(in.gcount())});
         }
         in.clear();
         std::this_thread::sleep_for(kFollowPoll);
     }
+    return kExitFailed;
 }
 
 }  // namespace monodon::tools

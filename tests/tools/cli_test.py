@@ -131,6 +131,29 @@ class ExitCodes(unittest.TestCase):
             self.check(1, "testnet", "add", "v0", "--dir", folder, says="testnet up")
 
 
+class Output(unittest.TestCase):
+    COMMANDS = (("version",), ("version", "-o", "json"), ("config", "show"), ("--help",))
+
+    def test_what_cannot_be_written_is_a_failure(self):
+        for words in self.COMMANDS:
+            with self.subTest(command=words), open("/dev/full", "w") as full:
+                done = subprocess.run([MONODON, *words], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=60, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("standard output: No space left", done.stderr)
+
+    def test_a_reader_that_is_gone_ends_a_command_quietly(self):
+        for words in self.COMMANDS:
+            with self.subTest(command=words):
+                reader, writer = os.pipe()
+                os.close(reader)
+                # A parent in Python has SIGPIPE ignored, and so the command sees the error of the write.
+                done = subprocess.run([MONODON, *words], stdout=writer, stderr=subprocess.PIPE, text=True,
+                                      timeout=60, check=False, restore_signals=False)
+                os.close(writer)
+                self.assertEqual((done.returncode, done.stderr), (1, ""))
+
+
 class Configuration(unittest.TestCase):
     def rows(self, *words, **variables):
         done = monodon("config", "show", "--origin", "-o", "json", *words, **variables)
@@ -238,6 +261,15 @@ class OneNode(unittest.TestCase):
         self.assertIn("--rejoin", done.stderr)
         self.assertEqual(monodon("run", "--home", copy).returncode, 65)
         self.assertIn("configuration", monodon("config", "check").stdout)
+
+    def test_what_follows_without_end_ends_with_its_reader(self):
+        for words in (("commits", "tail"), ("dag", "--follow"), ("status", "--watch"),
+                      ("testnet", "logs", "v0", "--follow", "-n", "1")):
+            with self.subTest(command=words), open("/dev/full", "w") as full:
+                done = subprocess.run([MONODON, *words, "--dir", self.net], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("standard output", done.stderr)
 
     def test_a_damaged_state_may_be_removed_since_it_follows_from_the_commits(self):
         words = ("tx", "submit", "--op", "put", "colour", "blue", "--wait", "executed", "--dir", self.net)
