@@ -344,6 +344,8 @@ void add_operator_keys(Table& table) {
 
 #undef MONODON_FIELD
 
+}  // namespace
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
@@ -358,8 +360,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
     return row[b.size()];
 }
-
-}  // namespace
 
 std::string ConfigKey::variable() const {
     std::string out = "MONODON_" + name;

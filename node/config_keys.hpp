@@ -40,6 +40,8 @@ struct ConfigKey {
 [[nodiscard]] const std::vector<ConfigKey>& config_keys();
 /// Its place in config_keys(); config_keys().size() if there is none.
 [[nodiscard]] std::size_t find_config_key(std::string_view name);
+/// How many letters must be put in, left out or changed to get from one word to the other.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The key that was probably meant; empty if none is near.
 [[nodiscard]] std::string nearest_config_key(std::string_view name);
 

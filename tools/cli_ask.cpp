@@ -1,3 +1,4 @@
+#include "node/units.hpp"
 #include "tools/bench.hpp"
 #include "tools/cli_support.hpp"
 #include "tools/commits.hpp"
@@ -70,13 +71,26 @@ void add_graph(CLI::App& app, Invocation& invocation) {
     on_run(*command, invocation, why_options, &why);
 }
 
-const std::map<std::string, node::Stage>& stages() {
-    static const std::map<std::string, node::Stage> kStages{{"accepted", node::Stage::accepted},
-                                                            {"durable", node::Stage::durable},
-                                                            {"certified", node::Stage::certified},
-                                                            {"committed", node::Stage::committed},
-                                                            {"executed", node::Stage::executed}};
-    return kStages;
+void add_stage(CLI::App& command, node::Stage& stage, const std::string& about) {
+    add_choice<node::Stage>(command, "--wait", stage,
+                            {{"accepted", node::Stage::accepted},
+                             {"durable", node::Stage::durable},
+                             {"certified", node::Stage::certified},
+                             {"committed", node::Stage::committed},
+                             {"executed", node::Stage::executed}},
+                            about);
+}
+
+void add_from(CLI::App& command, std::uint64_t& from) {
+    const auto set = [&from](const std::string& text) {
+        const auto index = node::parse_number(text);
+        if (!index || *index == 0) {
+            throw CLI::ValidationError(text + " is no index of a commit: the first is 1");
+        }
+        from = *index;
+    };
+    command.add_option_function<std::string>("--from", set, "First index (the oldest that is kept)")
+        ->type_name("N");
 }
 
 void add_submit(CLI::App& tx, Invocation& invocation) {
@@ -96,9 +110,7 @@ void add_submit(CLI::App& tx, Invocation& invocation) {
         ->add_option("--nonce", options->nonce,
                      "Of an operation that is asked for again, so that it stays one operation (random)")
         ->type_name("HEX");
-    command->add_option("--wait", options->wait, "Stage to wait for (committed)")
-        ->type_name("STAGE")
-        ->check(CLI::IsMember(stages()));
+    add_stage(*command, options->wait, "Stage to wait for (committed)");
     add_duration(*command, "--timeout", options->timeout, "How long to wait (10s)");
     add_where_one(*command, options->where);
     add_form(*command, options->form);
@@ -131,9 +143,7 @@ void add_load(CLI::App& tx, Invocation& invocation) {
     command->add_option("file", options->file, "One JSON object a line, - for standard input")
         ->type_name("FILE")
         ->required();
-    command->add_option("--wait", options->wait, "Stage that counts as done (committed)")
-        ->type_name("STAGE")
-        ->transform(CLI::CheckedTransformer(stages()));
+    add_stage(*command, options->wait, "Stage that counts as done (committed)");
     add_duration(*command, "--timeout", options->timeout, "Give up after so long without progress (60s)");
     add_where(*command, options->where);
     add_form(*command, options->form);
@@ -141,7 +151,6 @@ void add_load(CLI::App& tx, Invocation& invocation) {
 }
 
 void add_bench(CLI::App& tx, Invocation& invocation) {
-    static const std::map<std::string, LoadKind> kKinds{{"opaque", LoadKind::opaque}, {"put", LoadKind::put}};
     auto options = std::make_shared<BenchOptions>();
     CLI::App* command =
         add_command(tx, "bench", "Offer transactions at a fixed rate and measure what is committed",
@@ -157,9 +166,9 @@ void add_bench(CLI::App& tx, Invocation& invocation) {
     command->add_option("--connections", options->connections, "To each validator (1)")
         ->type_name("N")
         ->check(CLI::Range(1, 16));
-    command->add_option("--kind", options->kind, "opaque bytes, or put operations (opaque)")
-        ->type_name("KIND")
-        ->transform(CLI::CheckedTransformer(kKinds));
+    add_choice<LoadKind>(*command, "--kind", options->kind,
+                         {{"opaque", LoadKind::opaque}, {"put", LoadKind::put}},
+                         "Opaque bytes, or put operations (opaque)");
     command->add_flag("--limits", options->limits,
                       "Measure memory, SHA-256, TLS and fdatasync of this machine first");
     add_where(*command, options->where);
@@ -189,7 +198,7 @@ void add_commits(CLI::App& app, Invocation& invocation) {
                                "  monodon commits tail --from 900 --dir net -o json")
                  : add_command(*group, "get", "A few commits from an index on",
                                "  monodon commits get --from 1 --count 5 --dir net");
-        command->add_option("--from", options->from, "First index (the oldest that is kept)")->type_name("N");
+        add_from(*command, options->from);
         if (!tail) {
             command->add_option("--count", options->count, "How many (20)")
                 ->type_name("N")

@@ -1,5 +1,10 @@
+#include <algorithm>
 #include <iostream>
+#include <limits>
 
+#include <fmt/format.h>
+
+#include "node/config_keys.hpp"
 #include "node/units.hpp"
 #include "tools/cli_support.hpp"
 #include "tools/db.hpp"
@@ -44,19 +49,27 @@ void add_init(CLI::App& app, Invocation& invocation) {
     on_run(*command, invocation, options, &init);
 }
 
+void add_descriptor(CLI::App& command, const std::string& name, std::optional<int>& descriptor,
+                    const std::string& about) {
+    const auto set = [&descriptor](const std::string& text) {
+        const auto number = node::parse_number(text);
+        if (!number || *number > std::numeric_limits<int>::max()) {
+            throw CLI::ValidationError(text + " is no file descriptor");
+        }
+        descriptor = static_cast<int>(*number);
+    };
+    command.add_option_function<std::string>(name, set, about)->type_name("FD");
+}
+
 void add_run(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<RunOptions>();
     CLI::App* command = add_command(
         app, "run", "Run one validator until SIGTERM, SIGINT or SIGHUP; SIGUSR1 and SIGUSR2 do nothing",
         "  monodon run --home validator-1 --set log.level=debug");
     command->add_option("--home", options->home, "Home of the validator")->required()->type_name("DIR");
-    command
-        ->add_option("--listen-fd", options->listen_fd, "Socket for peers that the parent process has bound")
-        ->type_name("FD")
-        ->check(CLI::NonNegativeNumber);
-    command->add_option("--api-fd", options->api_fd, "The same for the public API")
-        ->type_name("FD")
-        ->check(CLI::NonNegativeNumber);
+    add_descriptor(*command, "--listen-fd", options->listen_fd,
+                   "Socket for peers that the parent process has bound");
+    add_descriptor(*command, "--api-fd", options->api_fd, "The same for the public API");
     add_settings(*command, options->settings, "Over config.toml and the environment; may be repeated");
     on_run(*command, invocation, options, &run);
 }
@@ -307,6 +320,28 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name, std::chron
     return command.add_option_function<std::string>(name, set, about)->type_name("TIME");
 }
 
+/// The words of a command that does not exist, with the one that was probably meant; empty if they all do.
+std::string unknown_command(CLI::App& app, const std::vector<std::string>& words) {
+    CLI::App* group = &app;
+    std::string path;
+    for (const std::string& word : words) {
+        const auto commands = group->get_subcommands([](const CLI::App*) { return true; });
+        if (commands.empty() || word.starts_with('-')) return {};
+        const auto found = std::ranges::find(commands, word, &CLI::App::get_name);
+        if (found != commands.end()) {
+            group = *found;
+            path += word + ' ';
+            continue;
+        }
+        const CLI::App* nearest = *std::ranges::min_element(commands, {}, [&word](const CLI::App* command) {
+            return node::edit_distance(word, command->get_name());
+        });
+        return fmt::format("there is no command {0}{1}; did you mean {0}{2}? See `monodon {0}--help`", path,
+                           one_line(word), nearest->get_name());
+    }
+    return {};
+}
+
 void add_operating_commands(CLI::App& app, Invocation& invocation) {
     add_init(app, invocation);
     add_run(app, invocation);
@@ -324,6 +359,9 @@ int run_command_line(const std::vector<std::string>& words) {
     Invocation invocation;
     add_operating_commands(app, invocation);
     add_asking_commands(app, invocation);
+    if (const std::string unknown = unknown_command(app, words); !unknown.empty()) {
+        return report({kExitUsage, unknown});
+    }
     // CLI11 takes them from the back.
     std::vector<std::string> reversed(words.rbegin(), words.rend());
     try {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -23,12 +25,25 @@ inline CLI::App* add_command(CLI::App& parent, const std::string& name, const st
     return command;
 }
 
+/// One of a few words, whatever their case; they are shown in this order.
+template <class T>
+CLI::Option* add_choice(CLI::App& command, const std::string& name, T& value,
+                        const std::vector<std::pair<std::string, T>>& choices, const std::string& about) {
+    std::string shown;
+    for (const auto& choice : choices) shown += (shown.empty() ? "" : "|") + choice.first;
+    const auto set = [&value, choices, shown](const std::string& text) {
+        const auto chosen = std::ranges::find(choices, CLI::detail::to_lower(text),
+                                              [](const auto& choice) { return choice.first; });
+        if (chosen == choices.end()) throw CLI::ValidationError(text + " is none of " + shown);
+        value = chosen->second;
+    };
+    return command.add_option_function<std::string>(name, set, about)->type_name(shown);
+}
+
 inline void add_form(CLI::App& command, Form& form) {
-    static const std::map<std::string, Form> kForms{
-        {"table", Form::table}, {"json", Form::json}, {"plain", Form::plain}};
-    command.add_option("-o,--output", form, "Output: table, json or plain (tabs, no headings)")
-        ->transform(CLI::CheckedTransformer(kForms, CLI::ignore_case))
-        ->type_name("FORM");
+    add_choice<Form>(command, "-o,--output", form,
+                     {{"table", Form::table}, {"json", Form::json}, {"plain", Form::plain}},
+                     "Form of the output (table); plain: tabs, no headings");
 }
 
 inline void add_where(CLI::App& command, Where& where) {

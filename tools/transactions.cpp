@@ -134,7 +134,7 @@ int submit(const SubmitOptions& options) {
     auto asker = Asker::api(admin->node());
     if (!asker) return report(asker.error());
     const auto reply =
-        asker->raw_post(fmt::format("/v1/tx?wait={}&timeout={}ms", options.wait, options.timeout.count()),
+        asker->raw_post(fmt::format("/v1/tx?wait={}&timeout={}ms", node::name(options.wait), options.timeout.count()),
                         *transaction, options.timeout + kSlack);
     if (!reply) {
         Failure lost = reply.error();
@@ -155,7 +155,7 @@ int submit(const SubmitOptions& options) {
     if (reply->status == 200) return kExitDone;
     return report({kExitTimedOut,
                    fmt::format("not {} within {}: it is on its way; ask with `monodon tx get {}`",
-                               options.wait, human_time(options.timeout), text(as_object(*answer), "id"))});
+                               node::name(options.wait), human_time(options.timeout), text(as_object(*answer), "id"))});
 }
 
 int receipt(const ReceiptOptions& options) {

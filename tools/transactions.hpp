@@ -6,6 +6,7 @@
 
 #include "net/core/bytes.hpp"
 #include "node/kv_format.hpp"
+#include "node/receipts.hpp"
 #include "tools/ask.hpp"
 #include "tools/output.hpp"
 
@@ -19,7 +20,7 @@ struct SubmitOptions {
     std::vector<std::string> operation;
     /// Of the operation, 32 hexadecimal digits; empty: a fresh one.
     std::string nonce;
-    std::string wait = "committed";
+    node::Stage wait = node::Stage::committed;
     std::chrono::milliseconds timeout = std::chrono::seconds(10);
     Form form = Form::table;
 };
