@@ -148,6 +148,20 @@ class Bench {
 
 }  // namespace
 
+std::optional<std::string> failure_of(const BenchResult& result) {
+    if (result.committed_in_window == 0) {
+        return "nothing was committed in the measured time; see `monodon status --all`";
+    }
+    std::vector<std::string> list;
+    for (const auto& [why, count] : result.lost) list.push_back(fmt::format("{} lost ({})", count, why));
+    for (const auto& [why, count] : result.refused) {
+        if (why != node::name(node::Refusal::busy))
+            list.push_back(fmt::format("{} refused ({})", count, why));
+    }
+    if (list.empty()) return std::nullopt;
+    return fmt::format("of {} transactions {}", result.offered, fmt::join(list, ", "));
+}
+
 Result<BenchResult> run_bench(const BenchOptions& options) {
     auto targets = submit_targets(options.where);
     if (!targets) return Unexpected{targets.error()};
@@ -169,8 +183,8 @@ int bench(const BenchOptions& options) {
     const auto result = run_bench(options);
     if (!result) return report(result.error());
     print_bench(options, *result, limits ? &*limits : nullptr);
-    if (result->committed_in_window > 0) return kExitDone;
-    return report({kExitFailed, "nothing was committed in the measured time; see `monodon status --all`"});
+    const auto failed = failure_of(*result);
+    return failed ? report({kExitFailed, *failed}) : kExitDone;
 }
 
 }  // namespace monodon::tools

@@ -30,7 +30,7 @@ struct BenchOptions {
     Form form = Form::table;
 };
 /// `monodon tx bench`: offers transactions at a fixed rate, whether or not the committee keeps up, and
-/// measures by its own receipts. Exit code 1 if nothing was committed in the measured time.
+/// measures by its own receipts. Exit code 1 if failure_of() finds one.
 int bench(const BenchOptions& options);
 
 /// What one run saw. Counts are transactions due within the measured time, unless it says otherwise.
@@ -52,6 +52,9 @@ struct BenchResult {
     std::vector<std::string> validators;
     std::uint64_t connections = 0;
 };
+/// That nothing was committed in the measured time, or transactions were lost, or refused for another reason
+/// than that a validator was busy; in words. More than the committee can take is a measurement, no failure.
+[[nodiscard]] std::optional<std::string> failure_of(const BenchResult& result);
 /// Runs the load.
 [[nodiscard]] Result<BenchResult> run_bench(const BenchOptions& options);
 void print_bench(const BenchOptions& options, const BenchResult& result, const MachineLimits* limits);

@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kChunkCount = 256;
 constexpr std::size_t kChunkBytes = 128 * 1024;
 constexpr std::size_t kRequestsPerNode = 4;
+constexpr std::size_t kLinesNoted = 20;
 constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr Duration kDeadline = std::chrono::seconds(20);
 constexpr Duration kBackOffLeast = std::chrono::milliseconds(20);
@@ -45,8 +46,11 @@ struct Counts {
 /// it a second time: the first one knows its transactions when they come again.
 class Loader {
  public:
-    Loader(const LoadOptions& options, std::vector<Bytes> operations, std::vector<SubmitTarget> targets)
-        : options_(options), operations_(std::move(operations)), tick_(io_) {
+    Loader(const LoadOptions& options, OperationFile file, std::vector<SubmitTarget> targets)
+        : options_(options),
+          operations_(std::move(file.operations)),
+          lines_(std::move(file.lines)),
+          tick_(io_) {
         divide(targets.size());
         for (SubmitTarget& target : targets) {
             nodes_.push_back(std::make_unique<Node>(io_.get_executor(), std::move(target)));
@@ -190,7 +194,8 @@ class Loader {
             if (one.why == node::Refusal::busy) {
                 later.push_back(chunk[one.position]);
             } else {
-                fail(1, fmt::format("operation {}: {}", chunk[one.position] + 1, node::name(one.why)));
+                fail(1, fmt::format("{}:{}: {}", options_.file, lines_[chunk[one.position]],
+                                    node::name(one.why)));
             }
         }
         const bool reached = !reply.reached.empty() && reply.reached.back().stage >= options_.wait;
@@ -220,6 +225,7 @@ class Loader {
 
     const LoadOptions& options_;
     std::vector<Bytes> operations_;
+    std::vector<std::uint64_t> lines_;
     asio::io_context io_;
     asio::steady_timer tick_;
     std::vector<std::unique_ptr<Node>> nodes_;
@@ -266,18 +272,28 @@ void print(const Counts& counts, std::size_t operations, std::size_t nodes, doub
     table.print(options.form);
 }
 
+void note_too_large(const std::vector<std::string>& lines) {
+    for (std::size_t at = 0; at < std::min(lines.size(), kLinesNoted); ++at) note(lines[at]);
+    if (lines.size() > kLinesNoted) note(fmt::format("... and {} more", lines.size() - kLinesNoted));
+}
+
 }  // namespace
 
 int load(const LoadOptions& options) {
-    auto operations = read_operations(options.file);
-    if (!operations) return report(operations.error());
+    auto file = read_operations(options.file);
+    if (!file) return report(file.error());
+    const std::vector<std::string> too_large = std::move(file->too_large);
+    note_too_large(too_large);
+    if (file->operations.empty()) return report({kExitFailed, "there is nothing else to load"});
     auto targets = submit_targets(options.where);
     if (!targets) return report(targets.error());
-    const std::size_t size = operations->size();
+    const std::size_t size = file->operations.size() + too_large.size();
     const std::size_t nodes = targets->size();
     const auto begin = Clock::now();
-    const auto counts = Loader(options, std::move(*operations), std::move(*targets)).run();
+    auto counts = Loader(options, std::move(*file), std::move(*targets)).run();
     if (!counts) return report(counts.error());
+    counts->failed += too_large.size();
+    if (!too_large.empty()) counts->first_error = too_large.front();
     print(*counts, size, nodes, std::chrono::duration<double>(Clock::now() - begin).count(), options);
     if (counts->failed == 0) return kExitDone;
     return report({kExitFailed,

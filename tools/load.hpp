@@ -18,7 +18,8 @@ struct LoadOptions {
     std::chrono::milliseconds timeout = std::chrono::seconds(60);
     Form form = Form::table;
 };
-/// `monodon tx load`: the operations of a file, spread over all nodes. Exit code 1 if any failed.
+/// `monodon tx load`: the operations of a file, spread over all nodes. Those that are too large are told with
+/// their lines, and the others go on. Exit code 1 if any failed.
 int load(const LoadOptions& options);
 
 }  // namespace monodon::tools

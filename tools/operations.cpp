@@ -1,6 +1,9 @@
 #include "tools/operations.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -9,6 +12,7 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
+#include "dag/model/types.hpp"
 #include "node/kv_format.hpp"
 #include "node/strict_json.hpp"
 
@@ -111,24 +115,48 @@ Expected<Bytes, std::string> parse_operation(std::string_view line) {
     return transaction;
 }
 
-Result<std::vector<Bytes>> read_operations(const std::string& file) {
+Result<OperationFile> read_operations(const std::string& file) {
     std::ifstream opened;
-    if (file != "-") {
-        opened.open(file);
-        if (!opened) return failure(kExitUsage, fmt::format("cannot read {}", file));
-    }
-    std::istream& in = file == "-" ? std::cin : opened;
-    std::vector<Bytes> operations;
+    const auto in = open_input(file, opened);
+    if (!in) return Unexpected{in.error()};
+    OperationFile found;
     std::uint64_t number = 0;
-    for (std::string line; std::getline(in, line);) {
+    for (std::string line; std::getline(**in, line);) {
         ++number;
         if (line.empty()) continue;
+        const auto too_large = [&](std::string_view what, std::size_t size, std::size_t most) {
+            found.too_large.push_back(fmt::format("{}:{}: {} of {} bytes, and at most {} are taken", file,
+                                                  number, what, size, most));
+        };
+        if (line.size() > kLineMost) {
+            too_large("a line", line.size(), kLineMost);
+            continue;
+        }
         auto operation = parse_operation(line);
         if (!operation) return failure(kExitUsage, fmt::format("{}:{}: {}", file, number, operation.error()));
-        operations.push_back(std::move(*operation));
+        if (operation->size() > dag::kTransactionBytesMax) {
+            too_large("a transaction", operation->size(), dag::kTransactionBytesMax);
+            continue;
+        }
+        found.operations.push_back(std::move(*operation));
+        found.lines.push_back(number);
     }
-    if (operations.empty()) return failure(kExitUsage, fmt::format("{} holds no operations", file));
-    return operations;
+    if (found.operations.empty() && found.too_large.empty()) {
+        return failure(kExitUsage, fmt::format("{} holds no operations", file));
+    }
+    return found;
+}
+
+Result<std::istream*> open_input(const std::string& file, std::ifstream& opened) {
+    if (file == "-") return &std::cin;
+    // A directory can be opened, and only reading it fails.
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored)) {
+        return failure(kExitUsage, fmt::format("cannot read {}: it is a directory", file));
+    }
+    opened.open(file, std::ios::binary);
+    if (!opened) return failure(kExitUsage, fmt::format("cannot read {}: {}", file, std::strerror(errno)));
+    return &opened;
 }
 
 }  // namespace monodon::tools

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <filesystem>
+#include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,19 @@ namespace monodon::tools {
 /// wrong.
 [[nodiscard]] Expected<Bytes, std::string> parse_operation(std::string_view line);
 
-/// All operations of a file, `-` for standard input; empty lines are passed over. The failure names the line.
-[[nodiscard]] Result<std::vector<Bytes>> read_operations(const std::string& file);
+struct OperationFile {
+    std::vector<Bytes> operations;
+    /// The line of each, from 1.
+    std::vector<std::uint64_t> lines;
+    /// What no node would take for its size, in words with the line; the others stand for themselves.
+    std::vector<std::string> too_large;
+};
+/// All operations of a file, `-` for standard input; empty lines are passed over. A line that is no operation
+/// is a failure that names it.
+[[nodiscard]] Result<OperationFile> read_operations(const std::string& file);
+
+/// Standard input for `-`, else the file, which `opened` holds. What cannot be read is a failure that says
+/// why.
+[[nodiscard]] Result<std::istream*> open_input(const std::string& file, std::ifstream& opened);
 
 }  // namespace monodon::tools

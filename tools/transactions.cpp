@@ -24,14 +24,11 @@ constexpr auto kSlack = std::chrono::seconds(3);
 
 Result<Bytes> read_transaction(const std::string& file) {
     std::ifstream opened;
-    if (file != "-") {
-        opened.open(file, std::ios::binary);
-        if (!opened) return failure(kExitUsage, fmt::format("cannot read {}", file));
-    }
-    std::istream& in = file == "-" ? std::cin : opened;
+    const auto in = open_input(file, opened);
+    if (!in) return Unexpected{in.error()};
     Bytes bytes(dag::kTransactionBytesMax + 1);
-    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(in.gcount()));
+    (*in)->read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<std::size_t>((*in)->gcount()));
     if (bytes.size() > dag::kTransactionBytesMax) {
         return failure(kExitUsage, fmt::format("{} is larger than a transaction may be ({} bytes)", file,
                                                dag::kTransactionBytesMax));
@@ -133,9 +130,9 @@ int submit(const SubmitOptions& options) {
     if (!admin) return report(admin.error());
     auto asker = Asker::api(admin->node());
     if (!asker) return report(asker.error());
-    const auto reply =
-        asker->raw_post(fmt::format("/v1/tx?wait={}&timeout={}ms", node::name(options.wait), options.timeout.count()),
-                        *transaction, options.timeout + kSlack);
+    const auto reply = asker->raw_post(
+        fmt::format("/v1/tx?wait={}&timeout={}ms", node::name(options.wait), options.timeout.count()),
+        *transaction, options.timeout + kSlack);
     if (!reply) {
         Failure lost = reply.error();
         if (!options.operation.empty()) {
@@ -153,9 +150,10 @@ int submit(const SubmitOptions& options) {
     if (!answer) return report(answer.error());
     print_receipt(*answer, options.form);
     if (reply->status == 200) return kExitDone;
-    return report({kExitTimedOut,
-                   fmt::format("not {} within {}: it is on its way; ask with `monodon tx get {}`",
-                               node::name(options.wait), human_time(options.timeout), text(as_object(*answer), "id"))});
+    return report(
+        {kExitTimedOut,
+         fmt::format("not {} within {}: it is on its way; ask with `monodon tx get {}`",
+                     node::name(options.wait), human_time(options.timeout), text(as_object(*answer), "id"))});
 }
 
 int receipt(const ReceiptOptions& options) {

@@ -92,6 +92,9 @@ class ExitCodes(unittest.TestCase):
         self.check(2, "tx", "submit", "-", "--wait", "soon", says="soon is none of accepted|durable|")
         self.check(2, "tx", "submit", says="what?")
         self.check(2, "tx", "bench", "--duration", "long")
+        for words in (("tx", "load", "."), ("tx", "submit", "."), ("replay", "."),
+                      ("simulate", "--faults", "."), ("simulate", "--draw", ".")):
+            self.check(2, *words, says=". is a directory" if words[0] == "replay" else "cannot read .")
         with tempfile.TemporaryDirectory() as folder:
             self.check(2, "status", MONODON_DIR=f"{folder}/none", says="--home")
             self.check(2, "verify", "one", "--dir", folder)

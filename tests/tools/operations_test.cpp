@@ -1,10 +1,14 @@
 #include "tools/operations.hpp"
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include <catch2/catch.hpp>
+#include <unistd.h>
 
 #include "node/kv_format.hpp"
+#include "tools/bench.hpp"
 #include "tools/machine_limits.hpp"
 #include "tools/transaction_maker.hpp"
 #include "tools/transactions.hpp"
@@ -128,6 +132,46 @@ TEST_CASE("the limits of the machine are measured") {
     const auto tls = measure_tls_stream(std::chrono::milliseconds(50));
     REQUIRE(tls);
     CHECK(*tls > 1e6);
+}
+
+TEST_CASE("a line that is too large for a transaction is told with its number, and the others stand") {
+    std::string name = (std::filesystem::temp_directory_path() / "monodon-operations-XXXXXX").string();
+    const int descriptor = ::mkstemp(name.data());
+    REQUIRE(descriptor >= 0);
+    ::close(descriptor);
+    const auto put = [](std::size_t bytes) {
+        return R"({"op":"put","key":"k","value":")" + std::string(bytes, 'v') + "\"}\n";
+    };
+    std::ofstream(name) << put(1) << "\n" << put(256 * 1024) << put(1024 * 1024) << put(2);
+    const auto file = read_operations(name);
+    std::ofstream(name) << put(1) << "[]\n";
+    const auto wrong = read_operations(name);
+    std::filesystem::remove(name);
+
+    REQUIRE(file);
+    CHECK(file->operations.size() == 2);
+    CHECK(file->lines == std::vector<std::uint64_t>{1, 5});
+    REQUIRE(file->too_large.size() == 2);
+    CHECK(file->too_large[0].starts_with(name + ":3: "));
+    CHECK(file->too_large[1].starts_with(name + ":4: "));
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().message.starts_with(name + ":2: "));
+    const auto directory = read_operations(std::filesystem::temp_directory_path().string());
+    REQUIRE_FALSE(directory);
+    CHECK(directory.error().message.find("directory") != std::string::npos);
+}
+
+TEST_CASE("a load fails by what it lost, not by what a busy committee refused") {
+    BenchResult result;
+    CHECK(failure_of(result));
+    result.offered = 100;
+    result.committed_in_window = 90;
+    result.refused["busy"] = 10;
+    result.unsent = 3;
+    CHECK_FALSE(failure_of(result));
+    result.lost["no answer in time"] = 2;
+    result.refused["malformed"] = 1;
+    CHECK(failure_of(result) == "of 100 transactions 2 lost (no answer in time), 1 refused (malformed)");
 }
 
 }  // namespace monodon::tools

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <ostream>
 #include <sstream>
@@ -48,9 +49,16 @@ Expected<std::vector<dag::Stake>, Usage> read_stakes(const CommandWords& words) 
     return stakes;
 }
 
+/// Which can be opened like a file, and only reading it fails.
+bool is_directory(const std::string& name) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(name, ignored);
+}
+
 Expected<std::optional<FaultSet>, Usage> read_faults(const std::string& words) {
     if (words.empty()) return std::optional<FaultSet>{};
     if (const auto faults = FaultSet::parse(words)) return std::optional<FaultSet>{*faults};
+    if (is_directory(words)) return Unexpected{Usage{"cannot read " + words + ": it is a directory"}};
     std::ifstream file(words);
     std::stringstream text;
     text << file.rdbuf();
@@ -104,7 +112,7 @@ bool write_file(const std::string& name, const std::string& text) {
 
 int draw(const CommandWords& words, std::ostream& out, std::ostream& err) {
     std::ifstream file(words.draw);
-    if (!file) {
+    if (!file || is_directory(words.draw)) {
         err << "cannot read " << words.draw << "\n";
         return kSimulateUsage;
     }
