@@ -14,6 +14,8 @@ from sources import CPP, ROOT, code_of, comments_of, includes_of, project_files
 
 LINES_MAX = 600
 COLUMNS_MAX = 110
+# Of any file: what is larger is data that a test should make, or a trace that was left behind.
+BYTES_MAX = 400 * 1024
 SCRIPTS = (".py", ".sh", ".js")
 CODE = CPP + SCRIPTS + (".build",)
 PROSE = (".md", ".txt", ".html", ".css")
@@ -216,6 +218,14 @@ def check_built(root, paths):
                 yield path, 1, "dead-file", "no meson.build names it; name it or remove it"
 
 
+def check_sizes(root, paths):
+    for path in paths:
+        size = (root / path).stat().st_size
+        if size > BYTES_MAX:
+            what = f"{size} bytes; write at most {BYTES_MAX}, or make it where it is used"
+            yield path, 1, "large-file", what
+
+
 def check_readmes(paths):
     """A newcomer finds a page in every top-level folder with code."""
     rooms = {path.split("/")[0] for path in paths if path.endswith(CPP) and path.startswith(ROOMS)}
@@ -239,6 +249,7 @@ def findings(root, paths):
                 yield path, line, name, what
         for line, name, what in check_own_header_first(source, known):
             yield path, line, name, what
+    yield from check_sizes(root, paths)
     yield from check_built(root, paths)
     yield from check_readmes(known)
 

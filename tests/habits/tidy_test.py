@@ -57,6 +57,7 @@ BAD = {
     ],
     "history": [("net/a.cpp", "// This now uses a map.\nint x;\n")],
     "machine-path": [("net/README.md", "see /work/main\n"), ("net/a.cpp", 'auto p = "/home/me/x";\n')],
+    "large-file": [("tests/conformance/cases.json", "0" * (400 * 1024) + "\n")],
     "home": [("node/a.cpp", "#include <spdlog/spdlog.h>\n"), ("node/a.cpp", "#include <lmdb.h>\n")],
     "last-line": [("net/README.md", "no newline"), ("net/README.md", "two\n\n")],
     "trailing-space": [("net/README.md", "end \n")],
@@ -70,6 +71,7 @@ BAD = {
     "readme": [("storage/a.cpp", "int x;\n")],
 }
 GOOD = [
+    ("tests/conformance/cases.json", "0" * (400 * 1024 - 1) + "\n"),
     ("dag/a.cpp", "// no std::mutex, no steady_clock, nothing to throw; boost is elsewhere\nint x;\n"),
     ("dag/a.cpp", 'const char* kText = "std::mutex and throw";\n'),
     ("dag/meson.build", "'a.cpp', dependencies: [core_dep]\ndag_dep = declare_dependency()\n"),
@@ -128,7 +130,7 @@ class Rules(unittest.TestCase):
 
     def test_every_rule_has_a_sample(self):
         formed = {"home", "last-line", "trailing-space", "tab", "long-line", "long-file", "pragma-once",
-                  "shell-strict", "own-header-first", "dead-file", "readme"}
+                  "shell-strict", "own-header-first", "dead-file", "readme", "large-file"}
         self.assertEqual({rule.name for rule in tidy.RULES} | formed, set(BAD))
 
     def test_what_is_in_order_passes(self):
