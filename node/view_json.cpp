@@ -2,17 +2,17 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include "node/base64.hpp"
+#include "node/json_text.hpp"
 
 namespace monodon::node {
 namespace {
 
 namespace json = boost::json;
 
-std::string line(const json::value& value) { return json::serialize(value) + "\n"; }
+std::string line(const json::value& value) { return json_text(value) + "\n"; }
 
 double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
 std::int64_t seconds(Duration duration) {

@@ -1,8 +1,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include "node/json_text.hpp"
 #include "node/view_json.hpp"
 
 namespace monodon::node {
@@ -59,7 +59,7 @@ class Why {
                              {"asked", asked(ranges->asked)},
                              {"next_attempt_ms", next(ranges->next_attempt)}};
         }
-        return json::serialize(out) + "\n";
+        return json_text(out) + "\n";
     }
 
  private:

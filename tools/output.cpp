@@ -7,11 +7,11 @@
 #include <iostream>
 #include <iterator>
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "net/core/check.hpp"
+#include "node/json_text.hpp"
 
 namespace monodon::tools {
 
@@ -131,7 +131,7 @@ void Table::print(Form form) const {
     if (form == Form::plain) print_text(plain());
 }
 
-void print_json(const boost::json::value& value) { print_line(boost::json::serialize(value)); }
+void print_json(const boost::json::value& value) { print_line(node::json_text(value)); }
 
 void print_line(std::string_view line) { print_text(fmt::format("{}\n", line)); }
 

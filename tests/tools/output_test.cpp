@@ -1,7 +1,12 @@
 #include "tools/output.hpp"
 
+#include <limits>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
 
+#include "node/json_text.hpp"
 #include "tools/histogram.hpp"
 
 namespace monodon::tools {
@@ -57,6 +62,20 @@ TEST_CASE("quantities are written for people") {
     CHECK(human_time(1200ms) == "1.20 s");
     CHECK(human_time(200s) == "3m 20s");
     CHECK(human_time(2h + 5min) == "2h 5m");
+}
+
+TEST_CASE("numbers of JSON are plain decimals and stay the same numbers") {
+    namespace json = boost::json;
+    const json::value value = {{"ms", {{"p50", 31.524}, {"p99", 0.0}}},
+                               {"list", {1, -2.5, true, nullptr, "1E1 \"x\"", 0.1, 1234567.25}},
+                               {"none", json::object()},
+                               {"empty", json::array()},
+                               {"huge", std::numeric_limits<double>::infinity()}};
+    CHECK(node::json_text(value) ==
+          R"({"ms":{"p50":31.524,"p99":0.0},"list":[1,-2.5,true,null,"1E1 \"x\"",0.1,1234567.25],)"
+          R"("none":{},"empty":[],"huge":null})");
+    const json::value again = json::parse(node::json_text(1.0 / 3));
+    CHECK(again.to_number<double>() == 1.0 / 3);
 }
 
 TEST_CASE("text of others cannot steer the terminal") {
