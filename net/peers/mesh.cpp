@@ -218,31 +218,33 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
         const std::lock_guard lock(self->mutex_);
         return self->stopping_;
     };
-    if (self->tls_->self() < member->address.peer) {
+    if (self->tls_->self() < member->peer) {
         // Both ends dial, and the dial of the greater would win: it is given a start.
         member->timer.expires_after(kCourtesy);
         co_await member->timer.async_wait(as_result);
     }
     while (!stopping()) {
-        if (self->registry_.find(member->address.peer)) {
+        if (self->registry_.find(member->peer)) {
             // session_ended() wakes us.
             member->timer.expires_at(asio::steady_timer::time_point::max());
             co_await member->timer.async_wait(as_result);
-            if (self->registry_.find(member->address.peer)) continue;
-        } else if (self->registry_.is_banned(member->address.peer)) {
+            if (self->registry_.find(member->peer)) continue;
+        } else if (self->registry_.is_banned(member->peer)) {
             // unban() wakes us.
             member->timer.expires_at(asio::steady_timer::time_point::max());
             co_await member->timer.async_wait(as_result);
             continue;
-        } else {
-            const auto& addresses = member->address.addresses;
-            const std::string address = addresses[member->attempt++ % addresses.size()];
-            const auto failure = co_await connect(self, member, address);
+        } else if (const auto address = member->addresses.next(now())) {
+            const auto failure = co_await connect(self, member, *address);
             if (failure) {
-                self->registry_.note_error(member->address.peer, *failure);
-                self->report_refusal("outbound", member->address.peer.text(), address, *failure);
+                self->registry_.note_error(member->peer, *failure);
+                self->report_refusal("outbound", member->peer.text(), *address, *failure);
             }
-            if (self->registry_.find(member->address.peer)) continue;
+            if (self->registry_.find(member->peer)) continue;
+        } else {
+            member->timer.expires_at(to_steady(member->addresses.due()));
+            co_await member->timer.async_wait(as_result);
+            continue;
         }
         if (stopping()) break;
         const Duration wait = member->backoff.next(self->draw());
@@ -262,18 +264,17 @@ asio::awaitable<std::optional<std::string>> Network::Impl::connect(Self self, st
     auto link = std::make_shared<Link>(std::move(attempt->socket), self->tls_, TlsSide::dialler);
     const Interruptible interrupt_greeting(
         self, [link, member] { asio::post(member->strand, [link] { link->close(); }); });
-    const auto superseded = [self, peer = member->address.peer] {
-        return self->registry_.find(peer) != nullptr;
-    };
-    const auto theirs = co_await greet_as_dialler(link, self->hello_for(*link), member->address.peer,
+    const auto superseded = [self, peer = member->peer] { return self->registry_.find(peer) != nullptr; };
+    const auto theirs = co_await greet_as_dialler(link, self->hello_for(*link), member->peer,
                                                   budgets_of(self->config_.limits), superseded);
     if (!theirs) {
         // The other of two connections that were dialled at the same time has stayed.
         const GreetingFailure& failure = theirs.error();
+        if (failure.ourselves) member->addresses.led_to_ourselves(address, now());
         if (failure.superseded || failure.told_by_peer == GoawayReason::duplicate) co_return std::nullopt;
         co_return theirs.error().text;
     }
-    if (const auto wrong = self->judge_role(*theirs, member->address.peer, true)) {
+    if (const auto wrong = self->judge_role(*theirs, member->peer, true)) {
         co_await refuse(link, *wrong);
         co_return std::string(describe(*wrong));
     }

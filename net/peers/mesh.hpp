@@ -13,6 +13,7 @@
 #include <boost/asio/strand.hpp>
 
 #include "net/peers/backoff.hpp"
+#include "net/peers/dial_addresses.hpp"
 #include "net/peers/log_limiter.hpp"
 #include "net/peers/network.hpp"
 #include "net/peers/registry.hpp"
@@ -117,13 +118,17 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
 /// A member and the strand on which it is dialled, and on which the sessions dialled to it run.
 struct Network::Impl::Member {
     Member(const asio::any_io_executor& executor, MemberAddress of, Backoff wait)
-        : strand(asio::make_strand(executor)), timer(strand), address(std::move(of)), backoff(wait) {}
+        : strand(asio::make_strand(executor)),
+          timer(strand),
+          peer(of.peer),
+          addresses(std::move(of.addresses)),
+          backoff(wait) {}
 
     asio::any_io_executor strand;
     asio::steady_timer timer;
-    MemberAddress address;
+    PeerId peer;
+    DialAddresses addresses;
     Backoff backoff;
-    std::size_t attempt = 0;
 };
 
 }  // namespace monodon::net

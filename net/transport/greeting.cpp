@@ -31,7 +31,11 @@ void write_frame(Link& link, FrameType type, ByteView payload) {
 
 GreetingFailure failure_of(const Link& link, const ErrorCode& error) {
     if (!link.overdue.empty()) return failed(link.overdue + " took too long");
-    if (link.tls.state() == TlsState::failed) return failed(link.tls.error());
+    if (link.tls.state() == TlsState::failed) {
+        GreetingFailure failure = failed(link.tls.error());
+        failure.ourselves = link.tls.ourselves();
+        return failure;
+    }
     return failed(error == asio::error::eof ? "connection closed by the peer" : error.message());
 }
 
@@ -88,7 +92,9 @@ asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<
     if (frame.value().type == FrameType::goaway) {
         const auto reason = decode_goaway(*payload);
         const auto text = reason ? describe(*reason) : "an unknown reason";
-        co_return Unexpected{GreetingFailure{"refused by the peer: " + std::string(text), {}, reason}};
+        GreetingFailure failure = failed("refused by the peer: " + std::string(text));
+        failure.told_by_peer = reason;
+        co_return Unexpected{std::move(failure)};
     }
     const auto theirs = frame.value().type == wanted ? decode_hello(*payload) : std::nullopt;
     const auto wrong = theirs ? find_disagreement(ours, *theirs) : GoawayReason::invalid_hello;
@@ -96,7 +102,9 @@ asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<
     co_await refuse(link, *wrong);
     std::string text(describe(*wrong));
     if (*wrong == GoawayReason::wrong_chain) text += " (the peer is on another one)";
-    co_return Unexpected{GreetingFailure{std::move(text), *wrong, {}}};
+    GreetingFailure failure = failed(std::move(text));
+    failure.told_peer = *wrong;
+    co_return Unexpected{std::move(failure)};
 }
 
 }  // namespace
@@ -114,10 +122,10 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
     }
     if (expected && link->tls.peer() != *expected) {
         co_await refuse(link, GoawayReason::wrong_peer);
-        co_return Unexpected{GreetingFailure{
-            std::string(describe(GoawayReason::wrong_peer)) + ": " + link->tls.peer().text() + " answered",
-            GoawayReason::wrong_peer,
-            {}}};
+        GreetingFailure failure = failed(std::string(describe(GoawayReason::wrong_peer)) + ": " +
+                                         link->tls.peer().text() + " answered");
+        failure.told_peer = GoawayReason::wrong_peer;
+        co_return Unexpected{std::move(failure)};
     }
     if (superseded && superseded()) {
         co_await refuse(link, GoawayReason::duplicate);

@@ -31,6 +31,8 @@ struct GreetingFailure {
     std::string text;
     std::optional<GoawayReason> told_peer;
     std::optional<GoawayReason> told_by_peer;
+    /// Who answered was ourselves.
+    bool ourselves = false;
     /// Given up because it was not needed any more.
     bool superseded = false;
 };

@@ -293,6 +293,10 @@ const PeerId& TlsSession::peer() const {
     MONODON_CHECK(impl_->verdict.has_value());
     return impl_->verdict->value();
 }
+bool TlsSession::ourselves() const {
+    const auto& verdict = impl_->verdict;
+    return verdict && !*verdict && verdict->error() == CertificateError::ourselves;
+}
 const std::string& TlsSession::error() const { return impl_->error; }
 
 }  // namespace monodon::net

@@ -66,6 +66,8 @@ class TlsSession {
     [[nodiscard]] Bytes& output();
     /// Who the peer has proven to be; only when established.
     [[nodiscard]] const PeerId& peer() const;
+    /// The session failed because the peer has our own key: we have dialled ourselves.
+    [[nodiscard]] bool ourselves() const;
     /// Why the session failed, in words, never with anything the peer could choose.
     [[nodiscard]] const std::string& error() const;
 

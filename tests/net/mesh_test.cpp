@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "net/peers/backoff.hpp"
+#include "net/peers/dial_addresses.hpp"
 #include "net/peers/duplicate_rule.hpp"
 #include "net/peers/log_limiter.hpp"
 #include "net/transport/link.hpp"
@@ -72,6 +73,36 @@ TEST_CASE("the back-off doubles to its limit, with a fifth of jitter, and forget
     CHECK(backoff.next(0.5) == std::chrono::seconds(2));
     backoff.connection_lasted(std::chrono::seconds(60));
     CHECK(backoff.next(0.5) == std::chrono::milliseconds(250));
+}
+
+TEST_CASE("addresses are dialled in turn, and one at which we found ourselves is left alone") {
+    DialAddresses addresses({"own:1", "peer:1", "peer:2"});
+    CHECK(addresses.next(kStart) == "own:1");
+    addresses.led_to_ourselves("own:1", kStart);
+    for (int turn = 0; turn < 3; ++turn) {
+        CHECK(addresses.next(kStart + std::chrono::minutes(9)) == "peer:1");
+        CHECK(addresses.next(kStart + std::chrono::minutes(9)) == "peer:2");
+    }
+    CHECK(addresses.next(kStart + DialAddresses::kOwnLeftAlone) == "own:1");
+
+    DialAddresses only({"own:1"});
+    CHECK(only.due() <= kStart);
+    only.led_to_ourselves("own:1", kStart);
+    CHECK(!only.next(kStart + std::chrono::minutes(9)));
+    CHECK(only.due() == kStart + DialAddresses::kOwnLeftAlone);
+    CHECK(only.next(only.due()) == "own:1");
+}
+
+TEST_CASE("whoever finds itself at the address of another goes on to the next address") {
+    Committee committee(2, [](std::size_t index, NetworkConfig& config) {
+        auto& own = config.members[0].addresses;
+        auto& other = config.members[1].addresses;
+        if (index == 0 && !other.empty()) other.insert(other.begin(), own.front());
+        // Only the first dials.
+        if (index == 1) own.clear();
+    });
+    REQUIRE(committee.all_connected());
+    CHECK(committee[0].status_of(committee[1].id()).outbound);
 }
 
 TEST_CASE("a peer can cause a log line once in a while only, and only so many different ones") {
