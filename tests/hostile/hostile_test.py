@@ -18,6 +18,7 @@ except ImportError:
 from harness import Wrong, check, run  # noqa: E402
 
 import rows_claims  # noqa: E402
+import rows_connections  # noqa: E402
 import rows_frames  # noqa: E402
 import rows_load  # noqa: E402
 import rows_requests  # noqa: E402
@@ -25,7 +26,8 @@ import rows_transport  # noqa: E402
 from arena import INSIDER, PAUSE_MAX, WITNESS, Arena  # noqa: E402
 from peer import Closed  # noqa: E402
 
-MODULES = [rows_transport, rows_frames, rows_requests, rows_claims, rows_load]
+MODULES = [rows_transport, rows_frames, rows_requests, rows_claims, rows_load,
+           rows_connections]
 
 
 def wanted(row):

@@ -90,10 +90,13 @@ class Peer:
         self.sock.bind((source, 0))
         self.sock.connect((host, int(port)))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.begin = time.monotonic()
+        self.speak(tls or context(pem or own_pem(ids.Identity())))
+
+    def speak(self, tls, server=False):
+        """From now on TLS, as the one who dialled or as the one who was."""
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.context = tls or context(pem or own_pem(ids.Identity()))
-        self.tls = self.context.wrap_bio(self.incoming, self.outgoing)
+        self.context = tls
+        self.tls = self.context.wrap_bio(self.incoming, self.outgoing, server_side=server)
         self.buffer = bytearray()
         self.last_read = b""
         self.next_id = 1
