@@ -85,6 +85,8 @@ void Engine::State::on(const Started&) {
         out_->emplace_back(Broadcast{own_->votes.header()});
         resend_pause_ = config_.resend;
         resend_at_ = now_ + resend_pause_;
+        // Counted here, where a certificate can leave: one vote may be all that a quorum needs.
+        if (const auto& vote = votes_.last(self_)) count_vote(*vote);
     }
 }
 

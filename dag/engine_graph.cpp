@@ -265,8 +265,6 @@ void Engine::State::restore(RecoveredState& recovered) {
     own_.emplace(OwnHeader{VoteCollector(committee_, header), true});
     const Vertex* vertex = graph_.find({header->round, self_});
     if (vertex != nullptr && vertex->ref() == header->ref()) own_->votes.complete(vertex->certificate);
-    const auto& vote = votes_.last(self_);
-    if (vote && vote->ref() == header->ref()) (void)own_->votes.add(*vote);
     if (vertex == nullptr || !vertex->ordered) payload_.restore(header->round, unexecuted(*header));
 }
 

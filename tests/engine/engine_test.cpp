@@ -71,6 +71,21 @@ TEST_CASE("a committee of one orders alone") {
     committee.check_safety();
 }
 
+TEST_CASE("a committee of one goes on from wherever a crash has left its header") {
+    TestCommittee committee({.stakes = {5}});
+    for (int life = 0; life < 100; ++life) {
+        committee.crash(0);
+        committee.start(0);
+        committee.run_for(std::chrono::microseconds(20 * life));
+        committee.crash(0);
+        committee.start(0);
+        const Round before = committee.status(0).round;
+        INFO("life " << life << ", round " << before.value());
+        REQUIRE(committee.run_until([&] { return committee.status(0).round > before; }, 5s));
+    }
+    committee.check_safety();
+}
+
 TEST_CASE("with one member down from the start commits go on and its anchors are avoided after a while") {
     TestCommittee committee({});
     committee.crash(3);
