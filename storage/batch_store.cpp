@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 
 #include "net/core/check.hpp"
 #include "storage/batch_cache.hpp"
@@ -16,9 +17,14 @@ namespace monodon::storage {
 namespace {
 
 constexpr std::size_t kGroupBytesMax = std::size_t{8} << 20;
-/// Beside the pages of the bodies: those of the two trees that a batch can make new.
-constexpr std::size_t kTreeBytesPerBatch = 32 * 1024;
+constexpr std::size_t kPageBytes = 4096;
+/// Pages of the two trees that a batch can have copied, were it alone in its transaction.
+constexpr std::size_t kCopiedBytesPerBatch = 32 * 1024;
+/// Branch pages, list of free pages.
 constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
+
+/// What a batch makes new: pages of its own, or its share of leaves that are half full; and a row by author.
+std::size_t new_bytes(std::size_t bytes) { return bytes + std::min(2 * kPageBytes, 3 * bytes); }
 
 std::uint64_t generation_of(dag::Round sealed) { return sealed.value() / kGenerationRounds; }
 dag::Round last_round_of(std::uint64_t generation) {
@@ -192,8 +198,11 @@ class BatchStore::State {
         if (!generation) return Unexpected{generation.error()};
         // It left while the batches waited, so these would leave at once.
         if (!*generation) return {};
-        std::size_t room = kTreeBytes;
-        for (const BatchWrite* write : writes) room += write->bytes + kTreeBytesPerBatch;
+        lmdb::Environment& environment = *(*generation)->environment;
+        // A transaction copies no page twice, so never more than there are.
+        std::size_t room =
+            kTreeBytes + std::min(environment.stats().used_bytes, writes.size() * kCopiedBytesPerBatch);
+        for (const BatchWrite* write : writes) room += new_bytes(write->bytes);
         const BatchTable& table = (*generation)->table;
         std::vector<BatchWrite*> known;
         auto fill = [&](lmdb::WriteTransaction& transaction) -> Result<void> {
@@ -205,13 +214,24 @@ class BatchStore::State {
             }
             return {};
         };
-        if (auto written = lmdb::write_growing(*(*generation)->environment, room, fill); !written)
-            return written;
+        if (auto written = lmdb::write_growing(environment, room, fill); !written) return written;
+        reserved_.insert(number);
+        give_back_reserves();
         // A batch that was stored before takes no more room now.
         for (BatchWrite* write : known) {
             if (write->charged) unreferenced_.release(write->entry);
         }
         return {};
+    }
+
+    /// Batches come a little out of order: the newest two generations keep what is reserved in their files.
+    void give_back_reserves() {
+        const std::uint64_t newest = *reserved_.rbegin();
+        while (*reserved_.begin() + 1 < newest) {
+            const auto generation = generations_->find(*reserved_.begin());
+            if (generation && *generation) (*generation)->environment->trim();
+            reserved_.erase(reserved_.begin());
+        }
     }
 
     /// The first find in these generations. What cannot be read is not there.
@@ -243,6 +263,8 @@ class BatchStore::State {
     std::unique_ptr<Generations> generations_;
     BatchCache cache_;
     Unreferenced unreferenced_;
+    /// Generations that were written and may have room reserved. Of the writing thread.
+    std::set<std::uint64_t> reserved_;
     std::atomic<std::uint64_t> highest_{0};
     std::atomic<std::uint64_t> floor_{0};
     DamageLog damage_{"cannot read a batch"};

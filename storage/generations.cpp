@@ -9,6 +9,7 @@
 
 #include "net/core/log.hpp"
 #include "storage/files.hpp"
+#include "storage/lmdb/pages.hpp"
 
 namespace monodon::storage {
 
@@ -34,6 +35,15 @@ void remove_files(const std::filesystem::path& directory) {
     }
 }
 
+/// A file that is not whole stays as it is, for whoever looks at it.
+void give_back_reserve(const std::filesystem::path& data_file) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(data_file, error);
+    if (error) return;
+    const auto used = lmdb::used_file_bytes(data_file);
+    if (used && *used < size) std::filesystem::resize_file(data_file, *used, error);
+}
+
 }  // namespace
 
 Result<void> Generations::scan() {
@@ -49,6 +59,7 @@ Result<void> Generations::scan() {
         if (name.ends_with(kRemoved)) {
             remove_files(entry.path());
         } else if (const auto number = number_of(name)) {
+            give_back_reserve(entry.path() / "data.mdb");
             slots_.try_emplace(*number);
         }
     }

@@ -24,8 +24,8 @@ class Generations {
     Generations(lmdb::EnvironmentOptions options, std::size_t open_max)
         : options_(std::move(options)), open_max_(open_max) {}
 
-    /// Makes the directory if it is not there, looks what is in it, and finishes removals that were cut
-    /// short.
+    /// Makes the directory if it is not there, looks what is in it, finishes removals that were cut short,
+    /// and gives back the room that a life before this one had reserved and not used.
     [[nodiscard]] Result<void> scan();
 
     /// Makes the generation if it is not there; null if it, or one above it, was removed.

@@ -63,7 +63,11 @@ std::string read_all(int file) {
 std::string network_file_system(const std::filesystem::path& path) {
     struct statfs status {};
     if (::statfs(path.c_str(), &status) != 0) return {};
-    switch (static_cast<std::uint32_t>(status.f_type)) {
+    return std::string(network_file_system_name(static_cast<std::uint32_t>(status.f_type)));
+}
+
+std::string_view network_file_system_name(std::uint32_t magic) {
+    switch (magic) {
         case 0x6969:
             return "NFS";
         case 0x517B:
@@ -97,9 +101,9 @@ Expected<void, HomeError> Home::create(const std::filesystem::path& directory) {
     return make_empty_file(directory, kFresh);
 }
 
-Expected<Home, HomeError> Home::open(const std::filesystem::path& directory) {
+Expected<Home, HomeError> Home::open(const std::filesystem::path& directory, const NetworkProbe& probe) {
     if (auto checked = check_owner(directory); !checked) return Unexpected{checked.error()};
-    if (const std::string network = network_file_system(directory); !network.empty()) {
+    if (const std::string network = probe(directory); !network.empty()) {
         return unusable(
             fmt::format("home {} is on a network file system ({}), where locks and memory maps do not "
                         "hold; use a local disk",

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "net/core/expected.hpp"
 
@@ -16,6 +19,12 @@ struct HomeError {
 inline constexpr int kExitHomeInUse = 73;
 inline constexpr int kExitHomeUnusable = 78;
 
+/// The name of the network file system that holds this path; empty if it is a local one.
+[[nodiscard]] std::string network_file_system(const std::filesystem::path& path);
+/// The same by the number that statfs gives; empty for all others.
+[[nodiscard]] std::string_view network_file_system_name(std::uint32_t magic);
+using NetworkProbe = std::function<std::string(const std::filesystem::path&)>;
+
 /// The directory that a node lives in, locked for this process. Holds the lock file, the marks `fresh` of a
 /// home that no store was made in yet and `rejoin` of one whose store is not all that its key signed, and the
 /// directories of the environments.
@@ -28,7 +37,9 @@ class Home {
     static Expected<void, HomeError> create(const std::filesystem::path& directory);
     /// Refuses homes in use (73) and, with 78, those that are missing, not ours, open to others, or on a
     /// network file system, where neither locks nor memory maps hold.
-    static Expected<Home, HomeError> open(const std::filesystem::path& directory);
+    /// `probe` says which one that is, empty for a local one.
+    static Expected<Home, HomeError> open(const std::filesystem::path& directory,
+                                          const NetworkProbe& probe = network_file_system);
     Home(Home&& other) noexcept;
     Home& operator=(Home&&) = delete;
     ~Home();
@@ -62,8 +73,5 @@ class Home {
     std::filesystem::path directory_;
     int lock_ = -1;
 };
-
-/// The name of the network file system that holds this path; empty if it is a local one.
-[[nodiscard]] std::string network_file_system(const std::filesystem::path& path);
 
 }  // namespace monodon::storage

@@ -29,7 +29,8 @@ struct EnvironmentOptions {
     /// Bytes of address space at first; doubled when full, up to the limit.
     std::size_t map_size = std::size_t{256} << 20;
     std::size_t map_limit = std::size_t{64} << 30;
-    /// reserve() extends the file by multiples of this.
+    /// The most that reserve() extends the file by beyond what is asked for: a sixteenth of what is in it, at
+    /// least 1 MiB, but never more than this. 0: it does nothing.
     std::size_t preallocate = std::size_t{16} << 20;
     unsigned tables = 20;
     /// For looking only, also at the store of another process that is running. Nothing can be written then.
@@ -69,6 +70,9 @@ class Environment {
     /// Makes sure that the file has room for this many bytes more, so that the disk refuses before a
     /// transaction and not within its commit. By the thread that writes, without a transaction.
     [[nodiscard]] Result<void> reserve(std::size_t bytes);
+    /// Gives back what was reserved and not used: what is not to be written soon. The room is reserved again
+    /// when it is. By the thread that writes, without a transaction.
+    void trim();
     /// Doubles the map; no_space at its limit. Waits until nobody in this process has a transaction and keeps
     /// new ones waiting. By a thread without a transaction.
     [[nodiscard]] Result<void> grow();

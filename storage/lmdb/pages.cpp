@@ -494,6 +494,14 @@ Result<PageWalk> walk_pages(const std::filesystem::path& data_file, const PageWa
     return Walker(file, *metas, options).run();
 }
 
+Result<std::uint64_t> used_file_bytes(const std::filesystem::path& data_file) {
+    File file;
+    if (auto opened = file.open(data_file); !opened) return Unexpected{opened.error()};
+    const auto metas = read_metas(file, data_file);
+    if (!metas) return Unexpected{metas.error()};
+    return (metas->current().last_page + 1) * metas->page_bytes;
+}
+
 Result<void> check_meta_pages(const std::filesystem::path& data_file) {
     File file;
     if (auto opened = file.open(data_file); !opened) return opened;

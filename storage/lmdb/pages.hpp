@@ -59,4 +59,7 @@ struct PageWalk {
 /// The two meta pages and the size of the file only: what a cut-off or foreign file fails at. Cheap.
 [[nodiscard]] Result<void> check_meta_pages(const std::filesystem::path& data_file);
 
+/// Up to the end of the last page that was ever used; what the file has beyond it is room that was reserved.
+[[nodiscard]] Result<std::uint64_t> used_file_bytes(const std::filesystem::path& data_file);
+
 }  // namespace monodon::storage::lmdb

@@ -292,6 +292,43 @@ TEST_CASE("generations leave as whole directories, and the disk stays bounded ov
     CHECK(open_batches(options)->usage().generations == 4);
 }
 
+TEST_CASE("a file takes what is in it: reserved room is in proportion, and goes back") {
+    TemporaryDirectory directory;
+    const auto size = [&](std::uint64_t generation) {
+        return std::filesystem::file_size(directory.path() / ("g" + std::to_string(generation)) / "data.mdb");
+    };
+    BatchOptions options = batch_options(directory.path());
+    constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20;
+    {
+        const auto store = open_batches(options);
+        // Many small ones in as few transactions as come about, and none of them takes 32 KiB.
+        for (std::uint64_t at = 1; at < 2000; ++at) {
+            const auto each = batch(ValidatorIndex{1}, at, Round{1}, 20 + at % 100);
+            REQUIRE(store->put(each.entry, each.bytes, Standing::named, {}));
+        }
+        put_durably(*store, batch(ValidatorIndex{1}, 2000, Round{1}));
+        CHECK(size(0) < 8 * kMegabyte);
+        for (std::uint64_t generation = 1; generation < 4; ++generation) {
+            const Round round{generation * 1024};
+            store->set_highest_round(round);
+            put_durably(*store, batch(ValidatorIndex{1}, generation, round));
+        }
+        CHECK(size(0) < 2 * kMegabyte);
+        CHECK(size(1) < kMegabyte / 4);
+        // The newest two keep it: more is to come.
+        CHECK(size(2) >= kMegabyte);
+        CHECK(size(3) >= kMegabyte);
+        // Also one that comes late.
+        put_durably(*store, batch(ValidatorIndex{1}, 9, Round{1024}));
+        CHECK(size(1) < kMegabyte / 4);
+    }
+    const auto store = open_batches(options);
+    for (std::uint64_t generation = 0; generation < 4; ++generation) CHECK(size(generation) < 2 * kMegabyte);
+    CHECK(size(3) < kMegabyte / 4);
+    const auto late = batch(ValidatorIndex{1}, 9, Round{1024});
+    CHECK(store->get(late.entry.batch, Round{1024}));
+}
+
 TEST_CASE("a removal that a crash cut short is finished at the next start") {
     const TemporaryDirectory directory;
     put_durably(*open_batches(batch_options(directory.path())), batch(ValidatorIndex{1}, 1, Round{1}));

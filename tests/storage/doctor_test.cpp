@@ -8,6 +8,7 @@
 #include <random>
 
 #include <catch2/catch.hpp>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,6 +140,21 @@ TEST_CASE("a home that is whole is healthy, and the doctor says what recovery wi
         CHECK(each.rows == 150 * 4 + 1);
     }
     CHECK(seen);
+}
+
+TEST_CASE("nobody but the owner can read what a store writes, whatever the umask") {
+    const ::mode_t before = ::umask(0);
+    const LivedIn lived(10);
+    ::umask(before);
+    using std::filesystem::perms;
+    int files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(lived.home())) {
+        const auto mode = entry.status().permissions() & perms::mask;
+        INFO(entry.path().string());
+        CHECK(mode == (entry.is_directory() ? perms::owner_all : perms::owner_read | perms::owner_write));
+        files += entry.is_regular_file() ? 1 : 0;
+    }
+    CHECK(files >= 8);
 }
 
 TEST_CASE("the marks of a home, and what the application has done, are part of what is checked") {

@@ -59,6 +59,31 @@ TEST_CASE("a home that others can enter, that is no directory or is not there, i
     CHECK_THAT(refusal(), Catch::Contains("not a directory"));
 }
 
+TEST_CASE("a home on a network file system is refused and named, one on a local disk is not") {
+    const TemporaryDirectory directory;
+    const fs::path path = directory.path() / "home";
+    REQUIRE(Home::create(path));
+    // As statfs(2) lists them.
+    const std::pair<std::uint32_t, const char*> networks[] = {
+        {0x6969, "NFS"},        {0x517B, "SMB"},       {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB2"},
+        {0x65735546, "FUSE"},   {0x01021997, "9P"},    {0x5346414F, "AFS"},  {0x00C36400, "Ceph"},
+        {0x0BD00BD0, "Lustre"}, {0x7461636F, "OCFS2"}, {0x01161970, "GFS2"}};
+    for (const auto& [magic, name] : networks) {
+        const auto refused =
+            Home::open(path, [&](const fs::path&) { return std::string(network_file_system_name(magic)); });
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().exit_code == 78);
+        CHECK_THAT(refused.error().text, Catch::Contains(std::string("(") + name + ")"));
+        CHECK_THAT(refused.error().text, Catch::Contains("use a local disk"));
+        CHECK_FALSE(fs::exists(path / "lock"));
+    }
+    // ext4, xfs, btrfs, zfs, tmpfs, overlayfs.
+    for (const std::uint32_t magic :
+         {0xEF53U, 0x58465342U, 0x9123683EU, 0x2FC12FC1U, 0x01021994U, 0x794C7630U})
+        CHECK(network_file_system_name(magic).empty());
+    CHECK(Home::open(path));
+}
+
 TEST_CASE("a home is fresh until its store was made, and making it again does not make it fresh") {
     const TemporaryDirectory directory;
     const fs::path path = directory.path() / "home";

@@ -150,14 +150,25 @@ TEST_CASE("at the limit of the map there is no space, and the transaction leaves
 
 TEST_CASE("room on the disk is taken before the transaction that needs it") {
     const TemporaryDirectory directory;
-    const std::size_t step = std::size_t{4} << 20;
-    const auto opened = open_environment({.directory = directory.path(), .preallocate = step});
+    constexpr std::size_t kMegabyte = std::size_t{1} << 20;
+    const auto opened = open_environment({.directory = directory.path(), .preallocate = 4 * kMegabyte});
     REQUIRE(opened.environment->reserve(100));
     const auto before = opened.environment->stats();
-    CHECK(before.file_bytes >= step);
-    CHECK(before.used_bytes < step);
-    put(opened, "row", std::string(1'000'000, 'x'));
+    CHECK(before.file_bytes >= kMegabyte);
+    CHECK(before.used_bytes < kMegabyte / 4);
+    put(opened, "row", std::string(700'000, 'x'));
     CHECK(opened.environment->stats().file_bytes == before.file_bytes);
+    // In proportion to what is there, and given back when nothing more is to come.
+    put(opened, "large", std::string(40 * kMegabyte, 'x'));
+    REQUIRE(opened.environment->reserve(100));
+    const auto after = opened.environment->stats();
+    CHECK(after.file_bytes - after.used_bytes >= 2 * kMegabyte);
+    CHECK(after.file_bytes - after.used_bytes <= 4 * kMegabyte);
+    opened.environment->trim();
+    CHECK(opened.environment->stats().file_bytes == after.used_bytes);
+    CHECK(get(opened, "large") == std::string(40 * kMegabyte, 'x'));
+    put(opened, "row", "again");
+    CHECK(get(opened, "row") == "again");
 }
 
 TEST_CASE("an error of a commit is final, whatever it was; before it only the disk's own errors are") {

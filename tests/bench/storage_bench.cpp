@@ -1,0 +1,128 @@
+#include "tests/bench/storage_bench.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "tests/storage/support.hpp"
+
+// storage [json] [DIRECTORY]: what the stores do beside what the disk does, on the file system of DIRECTORY
+// (the current one). Everything is made there and removed again.
+namespace monodon::storage::bench {
+
+double quantile_us(std::vector<double> seconds, double share) {
+    std::ranges::sort(seconds);
+    const auto at = static_cast<std::size_t>(share * static_cast<double>(seconds.size() - 1));
+    return seconds.at(at) * 1e6;
+}
+
+void give_up(const std::string& why) {
+    fmt::print(stderr, "{}\n", why);
+    std::exit(1);
+}
+
+std::unique_ptr<ConsensusStore> open_consensus(const std::filesystem::path& home) {
+    ConsensusOptions options;
+    options.environment.directory = home / "consensus";
+    options.environment.create = true;
+    options.fatal = give_up;
+    return must(ConsensusStore::open(std::move(options), test::four_members()));
+}
+
+std::unique_ptr<BatchStore> open_batches(const std::filesystem::path& home, std::uint64_t life) {
+    BatchOptions options;
+    options.environment.directory = home / "batches";
+    options.environment.create = true;
+    options.fatal = give_up;
+    options.life = life;
+    return must(BatchStore::open(std::move(options)));
+}
+
+Batches::Batches(std::size_t bytes) {
+    constexpr std::size_t kTransaction = 1024;
+    dag::BatchBuilder builder;
+    for (std::size_t have = 0; have < bytes; have += kTransaction) {
+        if (!builder.add(Bytes(std::min(kTransaction, bytes - have), Byte{7})))
+            give_up("the batch is too large");
+    }
+    body = builder.seal(test::four_members(), {dag::Epoch{0}, dag::ValidatorIndex{0}, {}, 0, {}, 0}).bytes;
+}
+
+dag::PayloadEntry Batches::entry(std::uint64_t number, dag::Round sealed) const {
+    dag::PayloadEntry entry;
+    entry.batch = sha256(as_bytes(std::to_string(number)));
+    entry.sealed_round = sealed;
+    entry.bytes = static_cast<std::uint32_t>(body->size());
+    entry.transactions = 1;
+    return entry;
+}
+
+namespace {
+
+std::string shown(double value) {
+    if (value >= 100) return fmt::format("{:.0f}", value);
+    return value >= 1 ? fmt::format("{:.2f}", value) : fmt::format("{:.4f}", value);
+}
+
+void print_table(const Figures& figures) {
+    fmt::print("{:<58} {:>10} {:<8} {:>12}  {:<4} {}\n", "figure", "measured", "unit", "goal", "met",
+               "requirement");
+    for (const Figure& each : figures) {
+        std::string goal;
+        std::string met;
+        if (each.goal) {
+            goal = fmt::format("{} {}", each.at_most ? "<=" : ">=", shown(*each.goal));
+            met = (each.at_most ? each.value <= *each.goal : each.value >= *each.goal) ? "yes" : "NO";
+        }
+        fmt::print("{:<58} {:>10} {:<8} {:>12}  {:<4} {}\n", each.name, shown(each.value), each.unit, goal,
+                   met, each.required);
+    }
+}
+
+void print_json(const Figures& figures) {
+    std::string list;
+    for (const Figure& each : figures) {
+        if (!list.empty()) list += ",";
+        list += fmt::format(R"({{"figure":"{}","value":{},"unit":"{}")", each.name, each.value, each.unit);
+        if (each.goal) list += fmt::format(R"(,"{}":{})", each.at_most ? "at_most" : "at_least", *each.goal);
+        if (!each.required.empty()) list += fmt::format(R"(,"required":"{}")", each.required);
+        list += "}";
+    }
+    fmt::print("[{}]\n", list);
+}
+
+int run(bool json, std::string directory) {
+    directory += "/monodon-bench-XXXXXX";
+    if (::mkdtemp(directory.data()) == nullptr) give_up("cannot make " + directory);
+    Figures figures;
+    double load = 0;
+    (void)::getloadavg(&load, 1);
+    figures.push_back({"load of this machine at the start (runnable threads)", load, ""});
+    for (const std::uint64_t certificates : {1'000, 10'000, 100'000})
+        measure_recovery(directory, certificates, figures);
+    measure_writes(directory, figures);
+    measure_sizes(directory, figures);
+    std::filesystem::remove_all(directory);
+    json ? print_json(figures) : print_table(figures);
+    return 0;
+}
+
+}  // namespace
+
+}  // namespace monodon::storage::bench
+
+int main(int argc, char** argv) {
+    bool json = false;
+    std::string directory = ".";
+    for (int at = 1; at < argc; ++at) {
+        if (std::string_view(argv[at]) == "json") {
+            json = true;
+        } else {
+            directory = argv[at];
+        }
+    }
+    return monodon::storage::bench::run(json, directory);
+}

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/batch_store.hpp"
+#include "storage/consensus_store.hpp"
+
+/// Shared by the parts of the storage benchmark: what a figure is, and a store to measure.
+namespace monodon::storage::bench {
+
+struct Figure {
+    std::string name;
+    double value = 0;
+    std::string unit;
+    /// Design page, chapter 6. `at_most` or at least that.
+    std::optional<double> goal = {};
+    bool at_most = true;
+    /// What the requirement's own table says, in its words.
+    std::string required = {};
+};
+using Figures = std::vector<Figure>;
+
+using Clock = std::chrono::steady_clock;
+[[nodiscard]] inline double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+/// Of times in seconds, in microseconds.
+[[nodiscard]] double quantile_us(std::vector<double> seconds, double share);
+
+/// Ends the process with a sentence if this is an error.
+template <class T>
+T must(Result<T> result);
+[[noreturn]] void give_up(const std::string& why);
+
+[[nodiscard]] std::unique_ptr<ConsensusStore> open_consensus(const std::filesystem::path& home);
+[[nodiscard]] std::unique_ptr<BatchStore> open_batches(const std::filesystem::path& home,
+                                                       std::uint64_t life = 4096);
+
+/// Counts callbacks that run on a writer's thread.
+class Arrivals {
+ public:
+    void arrived() {
+        const std::lock_guard lock(mutex_);
+        ++count_;
+        changed_.notify_all();
+    }
+    void wait_for(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return count_ >= count; });
+    }
+
+ private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t count_ = 0;
+};
+
+/// A batch of its own for each number, though all share one body: the store does not hash again.
+struct Batches {
+    explicit Batches(std::size_t bytes);
+    [[nodiscard]] dag::PayloadEntry entry(std::uint64_t number, dag::Round sealed) const;
+    SharedBytes body;
+};
+
+void measure_recovery(const std::filesystem::path& directory, std::uint64_t certificates, Figures& figures);
+void measure_writes(const std::filesystem::path& directory, Figures& figures);
+void measure_sizes(const std::filesystem::path& directory, Figures& figures);
+
+template <class T>
+T must(Result<T> result) {
+    if (!result) give_up(result.error().text);
+    return std::move(*result);
+}
+
+}  // namespace monodon::storage::bench

@@ -1,0 +1,71 @@
+#include "storage/doctor.hpp"
+#include "tests/bench/storage_bench.hpp"
+#include "tests/storage/support.hpp"
+
+// What the files are to what lives in them, after 10,000 rounds of a committee with gc behind it.
+namespace monodon::storage::bench {
+
+namespace {
+
+constexpr std::uint64_t kRounds = 10'000;
+/// Commits that are kept, and the life of a batch.
+constexpr std::uint64_t kKept = 1'000;
+constexpr std::uint64_t kPage = 4096;
+
+void live(const std::filesystem::path& home) {
+    const auto consensus = open_consensus(home);
+    const auto store = open_batches(home, kKept);
+    const Batches batches(4 * kPage - kBatchOverhead - 120);
+    test::DagMaker maker;
+    std::uint64_t number = 0;
+    for (std::uint64_t at = 1; at <= kRounds; ++at) {
+        const dag::Round round{at};
+        store->set_highest_round(round);
+        Arrivals durable;
+        for (int author = 0; author < 4; ++author) {
+            const auto entry = batches.entry(number++, round);
+            if (!store->put(entry, batches.body, Standing::named, [&] { durable.arrived(); }))
+                give_up("refused");
+        }
+        auto made = maker.add_round();
+        std::vector<dag::Record> records = made.records();
+        for (const auto& certificate : made.certificates)
+            records.emplace_back(dag::VoteRecord{test::vote_for(certificate->ref())});
+        records.emplace_back(dag::GraphFloorRecord{dag::below(round, 60)});
+        consensus->write(std::move(records), [&] { durable.arrived(); });
+        if (at % 10 == 0) {
+            consensus->prune({dag::below(round, kKept), dag::CommitIndex{at > kKept ? at - kKept : 0}});
+            store->prune(dag::below(round, kKept));
+        }
+        durable.wait_for(5);
+    }
+}
+
+}  // namespace
+
+void measure_sizes(const std::filesystem::path& directory, Figures& figures) {
+    const auto home = directory / "sizes";
+    std::filesystem::create_directory(home);
+    const auto begin = Clock::now();
+    live(home);
+    const double took = seconds_since(begin);
+    const StatReport stat = must(stat_home(home, test::four_members().epoch()));
+    double files[2] = {0, 0};
+    double alive[2] = {0, 0};
+    for (const EnvironmentSize& each : stat.environments) {
+        const int kind = each.environment == "consensus" ? 0 : 1;
+        files[kind] += static_cast<double>(each.file_bytes);
+        alive[kind] += static_cast<double>(each.live_bytes);
+    }
+    figures.push_back({"10,000 rounds with gc, rounds a second", static_cast<double>(kRounds) / took, "1/s"});
+    const char* const names[2] = {"consensus", "batches"};
+    const double goals[2] = {1.3, 1.1};
+    for (int kind = 0; kind < 2; ++kind) {
+        const std::string name = std::string(names[kind]) + " after 10,000 rounds with gc";
+        figures.push_back({name + ", live", alive[kind] / 1e6, "MB"});
+        figures.push_back({name + ", file to live", files[kind] / alive[kind], "x", goals[kind]});
+    }
+    std::filesystem::remove_all(home);
+}
+
+}  // namespace monodon::storage::bench
