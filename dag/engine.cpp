@@ -132,10 +132,9 @@ void Engine::State::on(const ReplyReceived& event) {
         return bound_if_known();
     }
     const auto* certificates = std::get_if<CertificatesReply>(&event.reply);
-    if (certificates != nullptr && !behind()) {
-        for (const VerifiedCertificate& certificate : certificates->certificates) accept(certificate);
-    }
+    if (certificates != nullptr && !behind()) accept_fetched(*certificates);
     const auto* failed = std::get_if<RequestFailed>(&event.reply);
+    if (failed != nullptr) ++counters_.sync.requests_failed;
     const auto failure = failed == nullptr ? std::nullopt : std::optional(failed->why);
     if (!range_.answered(event.id, certificates, failure, graph_.highest(), now_)) {
         (void)fetcher_.answered(event.id, failure, now_);
@@ -162,6 +161,12 @@ void Engine::State::on(const Tick&) { wake_at_.reset(); }
 
 void Engine::State::settle() {
     for (CommitPtr& commit : delivery_.take_ready()) out_->emplace_back(Deliver{std::move(commit)});
+    if (!range_.active(graph_.highest())) {
+        counters_.sync.since.reset();
+    } else if (!counters_.sync.since) {
+        counters_.sync.since = now_;
+        counters_.sync.from = graph_.highest();
+    }
     propose_if_due();
     resend_if_due();
     rejoin_.poll(now_, request_ids_, *out_);

@@ -48,6 +48,20 @@ struct ValidatorStatus {
     bool connected = false;
 };
 
+/// What was fetched of certificates in this life, and how a catch-up goes.
+struct SyncStatus {
+    std::uint64_t certificates_useful = 0;
+    /// They were here already, or are not wanted any more.
+    std::uint64_t certificates_duplicate = 0;
+    /// Bytes of replies; of those with certificates of both kinds by the numbers of each.
+    std::uint64_t bytes_useful = 0;
+    std::uint64_t bytes_wasted = 0;
+    std::uint64_t requests_failed = 0;
+    /// While rounds are fetched as ranges: since when, and the highest round at that time.
+    std::optional<Time> since;
+    Round from;
+};
+
 /// A consistent picture of the engine for people; cheap to copy.
 struct EngineStatus {
     /// Of our last header.
@@ -90,6 +104,7 @@ struct EngineStatus {
     bool behind = false;
     /// Why ordering has stopped for good; nothing while all is well.
     std::optional<std::string> halted;
+    SyncStatus sync;
     std::vector<ValidatorStatus> validators;
 };
 

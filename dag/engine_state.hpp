@@ -84,6 +84,7 @@ class Engine::State {
 
     // ---- graph and order: engine_graph.cpp
     void accept(const VerifiedCertificate& certificate);
+    void accept_fetched(const CertificatesReply& reply);
     /// False if the graph did not take it.
     bool insert(const VerifiedCertificate& certificate, std::vector<VerifiedCertificate>& released);
     void inserted(const VerifiedCertificate& certificate);

@@ -49,6 +49,8 @@ struct CertificatesReply {
     std::vector<VerifiedCertificate> certificates;
     /// The server stopped at a limit; the rest begins after the last certificate.
     bool has_more = false;
+    /// Of the certificates, encoded.
+    std::size_t bytes = 0;
 };
 /// The requested batches that came are durable; a BatchStored for each was given before.
 struct BatchesReply {};

@@ -151,6 +151,13 @@ std::vector<Route> admin_routes(NodeViewPtr view) {
              respond(json_response(names_json("bans", view->bans())));
          }});
     add({HttpMethod::get,
+         "/v1/sync",
+         {},
+         "How far this node is behind, and how catching up goes.",
+         [view](const HttpRequest&, const Respond& respond) {
+             respond(json_response(sync_json(view->activity().engine, net::now())));
+         }});
+    add({HttpMethod::get,
          "/v1/why",
          {},
          "What keeps the lowest commit from being made or executed: what is missing, who holds it, who was "

@@ -291,6 +291,7 @@ std::optional<dag::CertificatesReply> Router::read_certificates(const SharedByte
         if (!decoded) return std::nullopt;
         auto checked = parts_.verification.certificate(std::move(*decoded));
         if (!checked) return std::nullopt;
+        reply.bytes += each.size();
         ++verified_;
         parts_.verified_round((*checked)->header.round);
         reply.certificates.push_back(std::move(*checked));

@@ -190,6 +190,38 @@ std::string dag_json(std::uint64_t first, std::uint64_t last, const std::vector<
                  {"rounds", std::move(rounds)}});
 }
 
+std::string sync_json(const dag::EngineStatus& engine, Time now) {
+    const dag::SyncStatus& sync = engine.sync;
+    const std::uint64_t missing = dag::distance(engine.highest, engine.target);
+    json::object out{
+        {"mode", engine.halted                                                           ? "halted"
+                 : sync.since                                                            ? "ranges"
+                 : engine.highest == dag::Round{} || engine.supported_claim.value() == 0 ? "unknown"
+                 : engine.missing_batches > 0                                            ? "batches"
+                                                                                         : "live"},
+        {"highest_round", engine.highest.value()},
+        {"target_round", engine.target.value()},
+        {"rounds_missing", missing},
+        {"commit", engine.durable_commit.index.value()},
+        {"commit_claimed", engine.supported_claim.value()},
+        {"executed", engine.executed.value()},
+        {"batches_missing", engine.missing_batches},
+        {"requests_in_flight", engine.requests_in_flight},
+        {"requests_failed", sync.requests_failed},
+        {"certificates", {{"useful", sync.certificates_useful}, {"duplicate", sync.certificates_duplicate}}},
+        {"bytes", {{"useful", sync.bytes_useful}, {"wasted", sync.bytes_wasted}}}};
+    if (sync.since && now > *sync.since) {
+        const double seconds = std::chrono::duration<double>(now - *sync.since).count();
+        const double rate = static_cast<double>(dag::distance(sync.from, engine.highest)) / seconds;
+        out["since_s"] = seconds;
+        out["from_round"] = sync.from.value();
+        out["rounds_per_s"] = rate;
+        out["remaining_s"] =
+            rate > 0 ? json::value(static_cast<double>(missing) / rate) : json::value(nullptr);
+    }
+    return line(out);
+}
+
 std::string to_json(const dag::Commit& commit) {
     json::array certificates;
     for (const dag::HeaderRef& ref : commit.certificates) certificates.push_back(reference(ref));

@@ -18,6 +18,8 @@ namespace monodon::node {
 [[nodiscard]] std::string dag_json(std::uint64_t first, std::uint64_t last,
                                    const std::vector<std::string>& validators,
                                    const std::vector<VertexSnapshot>& vertices);
+/// How far the node is behind the committee, and how catching up goes. `now` is of the engine's clock.
+[[nodiscard]] std::string sync_json(const dag::EngineStatus& engine, Time now);
 /// Whom things are missed from and who was asked when, by the names in `status`. `now` is of the engine's
 /// clock.
 [[nodiscard]] std::string why_json(const dag::Blockers& found, const StatusSnapshot& status, Time now);

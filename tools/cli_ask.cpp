@@ -69,6 +69,14 @@ void add_graph(CLI::App& app, Invocation& invocation) {
     add_where_one(*command, why_options->where);
     add_form(*command, why_options->form);
     on_run(*command, invocation, why_options, &why);
+
+    auto sync_options = std::make_shared<SyncOptions>();
+    command = add_command(app, "sync", "How far one node is behind the committee, and how catching up goes",
+                          "  monodon sync --dir net --node v2\n  monodon sync --follow --home net/v2");
+    add_where_one(*command, sync_options->where);
+    command->add_flag("-f,--follow", sync_options->follow, "Show a bar until it has caught up");
+    add_form(*command, sync_options->form);
+    on_run(*command, invocation, sync_options, &sync);
 }
 
 void add_stage(CLI::App& command, node::Stage& stage, const std::string& about) {

@@ -274,6 +274,7 @@ void TestCommittee::answer(std::size_t member, std::size_t server, const SendReq
         for (; each != disk.certificates.end() && each->first.round <= range->last; ++each) {
             found.certificates.push_back(each->second);
         }
+        found.bytes = 100 * found.certificates.size();
         return reply(std::move(found), delay);
     }
     if (std::holds_alternative<GetHighestRound>(request.body)) {

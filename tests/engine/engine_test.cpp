@@ -108,6 +108,11 @@ TEST_CASE("a member that comes back after many rounds catches up and takes part 
     CHECK(distance(committee.status(1 - 1).graph_floor, committee.status(0).round) < 200);
     committee.start(1);
     CHECK(committee.run_until([&] { return all_everywhere(committee, missed); }, 5s));
+    const SyncStatus sync = committee.status(1).sync;
+    CHECK_FALSE(sync.since);
+    CHECK(sync.from > Round{});
+    CHECK(sync.certificates_useful > 100);
+    CHECK(sync.bytes_useful > 20 * sync.bytes_wasted);
     const auto own = committee.submit(1, "back");
     CHECK(committee.run_until([&] { return everywhere(committee, own); }, 2s));
     committee.check_safety();

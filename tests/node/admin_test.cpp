@@ -101,6 +101,34 @@ TEST_CASE("an operator bans peers, and lifts bans") {
     CHECK(Asked(routes, "POST", "/v1/peers/v1/unban", "").object().at("bans") == json::parse("[\"v3\"]"));
 }
 
+TEST_CASE("sync shows how far a node is behind, its rate, and what was fetched for nothing") {
+    FakeNode node;
+    const auto sync = [&] { return Asked(admin_routes(node.view()), "GET", "/v1/sync").object(); };
+    CHECK(sync().at("mode") == "unknown");
+    dag::EngineStatus& engine = node.activity.engine;
+    engine.highest = engine.target = dag::Round{40};
+    engine.supported_claim = dag::CommitIndex{20};
+    CHECK(sync().at("mode") == "live");
+    CHECK_FALSE(sync().contains("remaining_s"));
+    engine.missing_batches = 1;
+    CHECK(sync().at("mode") == "batches");
+
+    engine.target = dag::Round{1040};
+    engine.sync.since = net::now() - std::chrono::seconds(10);
+    engine.sync.from = dag::Round{20};
+    engine.sync.certificates_useful = 60;
+    engine.sync.bytes_wasted = 7;
+    const json::object behind = sync();
+    CHECK(behind.at("mode") == "ranges");
+    CHECK(behind.at("rounds_missing") == 1000);
+    CHECK(behind.at("certificates").at("useful") == 60);
+    CHECK(behind.at("bytes").at("wasted") == 7);
+    CHECK(behind.at("rounds_per_s").as_double() == Approx(2).epsilon(0.1));
+    CHECK(behind.at("remaining_s").as_double() == Approx(500).epsilon(0.1));
+    engine.highest = engine.sync.from;
+    CHECK(sync().at("remaining_s").is_null());
+}
+
 TEST_CASE("why names what is missing, its holders, and what each of them answered") {
     FakeNode node;
     node.blockers.grown = net::now();

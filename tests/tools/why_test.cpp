@@ -38,3 +38,15 @@ TEST_CASE("rounds that are fetched as ranges stand first") {
         "certificates":[],"batches":[],"certificates_missing":0,"batches_missing":0})");
     CHECK(text.find("rounds      41  to 900  v2       nobody yet  is asked now") != std::string::npos);
 }
+
+TEST_CASE("how a node catches up is one line") {
+    const auto line = [](const char* answer) { return sync_text(json::parse(answer).as_object()); };
+    CHECK(
+        line(R"({"mode":"ranges","highest_round":400,"target_round":1400,"rounds_per_s":500.0,
+        "remaining_s":2.0,"certificates":{"useful":1200},"bytes":{"useful":970000,"wasted":30000}})") ==
+        "ranges: round 400 of 1,400, 500 rounds/s, 2.00 s left; fetched 1,200 certificates, 1.0 MB, 3.0 % of "
+        "the bytes for nothing");
+    CHECK(
+        line(R"({"mode":"live","highest_round":9,"executed":3,"commit":4})") ==
+        "live: round 9, commit 3 executed of 4; fetched 0 certificates, 0 B, 0.0 % of the bytes for nothing");
+}
