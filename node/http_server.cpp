@@ -1,5 +1,6 @@
 #include "node/http_server.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "net/core/log.hpp"
+#include "net/transport/clock.hpp"
 #include "node/http_session.hpp"
 #include "node/listen_socket.hpp"
 
@@ -94,7 +96,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
 
     [[nodiscard]] Counters counters() const {
-        return {shared_->open.load(), accepted_.load(), refused_.load(), shared_->requests.load()};
+        return {shared_->open.load(), accepted_.load(), refused_.load(), displaced_.load(),
+                shared_->requests.load()};
     }
 
  private:
@@ -103,6 +106,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         SessionPtr session;
         /// Of a TCP client that counts against the limit per address.
         std::optional<asio::ip::address> address;
+        /// Told to close, to make room.
+        bool leaving = false;
     };
 
     [[nodiscard]] bool tcp() const { return shared_->config.listen.has_value(); }
@@ -128,8 +133,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         if (tcp()) address = address_of(from);
         if (address && address->is_loopback()) address.reset();
         const HttpLimits& limits = shared_->config.limits;
-        const bool full = sessions_.size() >= limits.connections;
-        if (full || (address && per_address_[*address] >= limits.connections_per_address)) {
+        const bool crowded = address && per_address_[*address] >= limits.connections_per_address;
+        if (crowded || (sessions_.size() - leaving_ >= limits.connections && !make_room())) {
             if (address && per_address_[*address] == 0) per_address_.erase(*address);
             ++refused_;
             HttpSession::refuse(std::move(socket));
@@ -146,9 +151,28 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         });
     }
 
+    /// Closes the connection that has waited longest for its client, if any has for too long.
+    bool make_room() {
+        const auto waiting = [](const auto& entry) {
+            return entry.second.leaving ? Time::max() : entry.second.session->waits_since();
+        };
+        const auto longest = std::min_element(
+            sessions_.begin(), sessions_.end(),
+            [&](const auto& left, const auto& right) { return waiting(left) < waiting(right); });
+        const Time now = net::now();
+        const Duration patience = shared_->config.limits.patience;
+        if (longest == sessions_.end() || waiting(*longest) > now - patience) return false;
+        longest->second.leaving = true;
+        ++leaving_;
+        ++displaced_;
+        HttpSession::close(longest->second.session);
+        return true;
+    }
+
     void ended(std::uint64_t id) {
         const auto found = sessions_.find(id);
         if (found == sessions_.end()) return;
+        if (found->second.leaving) --leaving_;
         if (const auto& address = found->second.address; address && --per_address_[*address] == 0) {
             per_address_.erase(*address);
         }
@@ -199,12 +223,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     asio::steady_timer timer_;
     std::shared_ptr<HttpShared> shared_;
     std::map<std::uint64_t, Open> sessions_;
+    std::size_t leaving_ = 0;
     std::map<asio::ip::address, std::uint32_t> per_address_;
     std::uint64_t next_id_ = 1;
     bool accepting_ = false;
     std::function<void()> done_;
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> refused_{0};
+    std::atomic<std::uint64_t> displaced_{0};
 };
 
 HttpServer::HttpServer(asio::any_io_executor executor, HttpServerConfig config)

@@ -22,6 +22,9 @@ struct HttpLimits {
     std::uint32_t connections = 256;
     /// Loopback addresses are exempt: all local clients share one.
     std::uint32_t connections_per_address = 64;
+    /// A connection that has waited for its client longer than this, to send a request or to take an answer,
+    /// makes room when all places are taken, the longest first: who holds places is not served for it.
+    Duration patience = std::chrono::seconds(1);
     std::uint32_t header_bytes = 16 * 1024;
     /// A connection without a request under way is closed after this time.
     Duration idle = std::chrono::seconds(30);
@@ -81,7 +84,8 @@ class HttpServer {
     struct Counters {
         std::uint64_t connections = 0;  ///< open
         std::uint64_t accepted = 0;
-        std::uint64_t refused = 0;  ///< over a limit on connections
+        std::uint64_t refused = 0;    ///< over a limit on connections
+        std::uint64_t displaced = 0;  ///< closed to make room for another
         std::uint64_t requests = 0;
     };
     [[nodiscard]] Counters counters() const;

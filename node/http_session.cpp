@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <optional>
 
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "net/core/log.hpp"
+#include "net/transport/clock.hpp"
 #include "node/http_guard.hpp"
 #include "node/listen_socket.hpp"
 
@@ -113,6 +115,7 @@ class HttpSession::Impl : public std::enable_shared_from_this<Impl> {
             const bool keep = co_await exchange();
             busy_ = false;
             if (!keep) break;
+            waits_since_ = net::now();
         }
         error_code error;
         stream_.socket().shutdown(asio::socket_base::shutdown_send, error);
@@ -131,6 +134,7 @@ class HttpSession::Impl : public std::enable_shared_from_this<Impl> {
     }
 
     [[nodiscard]] asio::any_io_executor executor() { return stream_.get_executor(); }
+    [[nodiscard]] Time waits_since() const { return waits_since_.load(std::memory_order_relaxed); }
 
  private:
     static constexpr std::size_t kBufferSlack = 64 * 1024;
@@ -172,6 +176,7 @@ class HttpSession::Impl : public std::enable_shared_from_this<Impl> {
         auto& match = std::get<RouteTable::Match>(found);
         parser.body_limit(match.route->body_max);
         if (!parser.is_done() && !co_await read_body()) co_return false;
+        waits_since_ = Time::max();
         const bool keep = parser.get().keep_alive();
         match.request.body = std::make_shared<const Bytes>(std::move(parser.get().body()));
         auto response = co_await answer(match.route, std::move(match.request));
@@ -294,6 +299,7 @@ class HttpSession::Impl : public std::enable_shared_from_this<Impl> {
         message.keep_alive(keep);
         message.content_length(response.body.size());
         if (!head_only_) message.body() = std::move(response.body);
+        waits_since_ = net::now();
         stream_.expires_after(limits().write);
         auto [error, size] = co_await http::async_write(stream_, message, as_result);
         co_return !error;
@@ -326,6 +332,7 @@ class HttpSession::Impl : public std::enable_shared_from_this<Impl> {
     uid_t user_ = 0;
     std::shared_ptr<Slot> slot_;
     bool busy_ = false;
+    std::atomic<Time> waits_since_{net::now()};
     bool finishing_ = false;
     bool head_only_ = false;
 };
@@ -363,6 +370,8 @@ void HttpSession::close(std::shared_ptr<HttpSession> session) {
     const auto executor = session->impl_->executor();
     asio::post(executor, [session = std::move(session)] { session->impl_->close(); });
 }
+
+Time HttpSession::waits_since() const { return impl_->waits_since(); }
 
 void HttpSession::refuse(HttpSocket socket) {
     error_code error;

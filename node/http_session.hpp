@@ -43,6 +43,8 @@ class HttpSession {
     /// Ends after the request under way; at once if there is none.
     static void finish(std::shared_ptr<HttpSession> session);
     static void close(std::shared_ptr<HttpSession> session);
+    /// Since when it waits for its client; Time::max() while a request is being answered. Thread-safe.
+    [[nodiscard]] Time waits_since() const;
     /// Tells a connection that there is no room for it, as far as that is possible without waiting.
     static void refuse(HttpSocket socket);
 

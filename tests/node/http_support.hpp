@@ -190,4 +190,39 @@ bool eventually(Condition condition) {
     return true;
 }
 
+inline HttpResponse text_response(std::string body) {
+    HttpResponse response;
+    response.content_type = "text/plain";
+    response.body = std::move(body);
+    return response;
+}
+
+inline Route get(std::string pattern, HttpHandler handler) {
+    return {HttpMethod::get, std::move(pattern), {}, "", std::move(handler)};
+}
+
+inline Route echo(std::size_t most) {
+    return {HttpMethod::post,
+            "/echo",
+            {},
+            "",
+            [](const HttpRequest& request, const Respond& respond) {
+                respond(text_response(std::string(as_text(*request.body))));
+            },
+            most};
+}
+
+inline Route hello() {
+    return get("/hello", [](const HttpRequest&, const Respond& respond) { respond(text_response("hello")); });
+}
+
+inline HttpServerConfig tcp(std::vector<Route> routes) {
+    HttpServerConfig config;
+    config.routes = std::move(routes);
+    config.listen = HostPort{"127.0.0.1", 0};
+    return config;
+}
+
+inline constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
 }  // namespace monodon::node::test

@@ -17,45 +17,18 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::contains;
+using test::echo;
+using test::get;
+using test::hello;
+using test::kHello;
 using test::RawConnection;
 using test::Server;
+using test::tcp;
 using test::TempDir;
+using test::text_response;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kDeadline = 20s;
-
-HttpResponse text_response(std::string body) {
-    HttpResponse response;
-    response.content_type = "text/plain";
-    response.body = std::move(body);
-    return response;
-}
-
-Route get(std::string pattern, HttpHandler handler) {
-    return {HttpMethod::get, std::move(pattern), {}, "", std::move(handler)};
-}
-
-Route echo(std::size_t most) {
-    return {HttpMethod::post,
-            "/echo",
-            {},
-            "",
-            [](const HttpRequest& request, const Respond& respond) {
-                respond(text_response(std::string(as_text(*request.body))));
-            },
-            most};
-}
-
-Route hello() {
-    return get("/hello", [](const HttpRequest&, const Respond& respond) { respond(text_response("hello")); });
-}
-
-HttpServerConfig tcp(std::vector<Route> routes) {
-    HttpServerConfig config;
-    config.routes = std::move(routes);
-    config.listen = HostPort{"127.0.0.1", 0};
-    return config;
-}
 
 HttpServerConfig unix_at(const std::filesystem::path& path, std::vector<Route> routes) {
     HttpServerConfig config;
@@ -63,8 +36,6 @@ HttpServerConfig unix_at(const std::filesystem::path& path, std::vector<Route> r
     config.socket = path;
     return config;
 }
-
-constexpr std::string_view kHello = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 std::string after(const std::string& text, const std::string& part) {
     const std::size_t at = text.find(part);
@@ -250,60 +221,6 @@ TEST_CASE("a client that asks before it sends a body is told to go on, or not") 
     connection.send(
         "POST /echo HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3000\r\n\r\n");
     CHECK(connection.read_all().starts_with("HTTP/1.1 413 "));
-}
-
-TEST_CASE("whoever drips a header or a body is cut off in time, and others are served meanwhile") {
-    HttpServerConfig config = tcp({hello(), echo(1000)});
-    config.limits.header = 300ms;
-    config.limits.body = 300ms;
-    Server server(std::move(config));
-    for (const std::string& begin :
-         {std::string("GET /hello HTTP/1.1\r\nHost: localhost\r\nA: "),
-          std::string("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n")}) {
-        RawConnection slow(server.port());
-        const auto since = Clock::now();
-        slow.send(begin);
-        while (!slow.ended_within(20ms)) {
-            slow.try_send("a");
-            REQUIRE(Clock::now() - since < kDeadline);
-        }
-        CHECK(Clock::now() - since >= 300ms);
-        RawConnection other(server.port());
-        other.send(kHello);
-        CHECK(contains(other.read_until("hello"), "200 OK"));
-    }
-}
-
-TEST_CASE("a connection without a request is closed after its idle time") {
-    HttpServerConfig config = tcp({hello()});
-    config.limits.idle = 200ms;
-    Server server(std::move(config));
-    RawConnection silent(server.port());
-    CHECK(silent.read_all().empty());
-    RawConnection once(server.port());
-    once.send(kHello);
-    CHECK(contains(once.read_all(), "hello"));
-}
-
-TEST_CASE("a connection beyond the limit is turned away, and its place can be had again") {
-    HttpServerConfig config = tcp({hello()});
-    config.limits.connections = 2;
-    Server server(std::move(config));
-    auto first = std::make_unique<RawConnection>(server.port());
-    RawConnection second(server.port());
-    for (RawConnection* connection : {first.get(), &second}) {
-        connection->send(kHello);
-        connection->read_until("hello");
-    }
-    RawConnection third(server.port());
-    const std::string reply = third.read_all();
-    CHECK((reply.empty() || contains(reply, "503")));
-    CHECK(server->counters().refused == 1);
-    first.reset();
-    REQUIRE(test::eventually([&] { return server->counters().connections == 1; }));
-    RawConnection fourth(server.port());
-    fourth.send(kHello);
-    CHECK(contains(fourth.read_until("hello"), "200 OK"));
 }
 
 TEST_CASE("a handler may answer later and from another thread, and only once") {
