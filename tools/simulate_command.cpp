@@ -30,7 +30,8 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
         add_command(app, "simulate", "Whole committees in virtual time with faults, judged from outside",
                     "  monodon simulate --seeds 1..1000 --validators 4 --rounds 100\n"
                     "  monodon simulate --seed 7 --rounds 30 --trace t.jsonl\n"
-                    "  monodon simulate --draw t.jsonl");
+                    "  monodon simulate --draw t.jsonl\n"
+                    "  monodon simulate --seed 5 --rounds 40 --faults crash,dead,loss --trace t.jsonl");
     CLI::Option* seed = command->add_option("--seed", words.seed, "One run (0)")->type_name("N");
     command->add_option("--seeds", words.seeds, "Many runs")->type_name("A..B")->excludes(seed);
     command->add_option("--validators", words.validators, "Members of the committee (4)")->type_name("N");

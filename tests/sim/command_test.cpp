@@ -1,5 +1,6 @@
 #include "tools/simulate/command.hpp"
 
+#include <limits>
 #include <sstream>
 
 #include <catch2/catch.hpp>
@@ -178,6 +179,50 @@ TEST_CASE("the command prints a summary and one JSON object", "[simulator]") {
     CHECK(run_command(words, out, err) == kSimulateDone);
     CHECK(out.str().find(R"("violations":0)") != std::string::npos);
     CHECK(err.str().empty());
+}
+
+TEST_CASE("numbers that cannot be counted with are refused", "[simulator]") {
+    const auto code = [](const CommandWords& words) {
+        std::ostringstream out;
+        std::ostringstream err;
+        return run_command(words, out, err);
+    };
+    CommandWords words;
+    words.rounds = 1;
+    words.seed = std::numeric_limits<std::uint64_t>::max();
+    CHECK(code(words) == kSimulateUsage);
+    words.seed = 1;
+    words.seeds = "18446744073709551610..18446744073709551615";
+    CHECK(code(words) == kSimulateUsage);
+    words.seeds.clear();
+    words.rounds = 0;
+    CHECK(code(words) == kSimulateUsage);
+    words.rounds = 1'000'001;
+    CHECK(code(words) == kSimulateUsage);
+}
+
+TEST_CASE("a violation is told also when the trace cannot be written", "[simulator]") {
+    CommandWords words;
+    words.seed = 1;
+    words.rounds = 40;
+    words.faults = "equivocate,double-vote";
+    words.faulty = 2;
+    words.trace = "/nonexistent/t.jsonl";
+    std::ostringstream out;
+    std::ostringstream err;
+    CHECK(run_command(words, out, err) == kSimulateViolation);
+    CHECK(err.str().find("violation of invariant") != std::string::npos);
+    words.faults = "none";
+    CHECK(run_command(words, out, err) == kSimulateUsage);
+}
+
+TEST_CASE("a file that is no trace is not drawn", "[simulator]") {
+    CommandWords words;
+    words.draw = "/proc/self/status";
+    std::ostringstream out;
+    std::ostringstream err;
+    CHECK(run_command(words, out, err) == kSimulateUsage);
+    CHECK(out.str().empty());
 }
 
 }  // namespace monodon::sim

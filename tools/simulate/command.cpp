@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <ostream>
 #include <sstream>
 
@@ -16,6 +17,11 @@
 namespace monodon::sim {
 
 namespace {
+
+/// Counting beyond it would begin again at 0.
+constexpr std::uint64_t kSeedNever = std::numeric_limits<std::uint64_t>::max();
+/// Virtual time is counted in 64 bits of microseconds.
+constexpr std::uint64_t kRoundsMax = 1'000'000;
 
 struct Usage {
     std::string why;
@@ -37,7 +43,8 @@ Expected<std::vector<dag::Stake>, Usage> read_stakes(const CommandWords& words) 
         for (std::string word; std::getline(list, word, ',');) {
             const auto stake = number(word);
             if (!stake || *stake == 0 || *stake > 1'000'000) {
-                return Unexpected{Usage{"--stakes is a list of whole numbers, such as 1,2,3,4"}};
+                return Unexpected{
+                    Usage{"--stakes is a list of whole numbers from 1 to 1000000, such as 1,2,3,4"}};
             }
             stakes.push_back(*stake);
         }
@@ -71,11 +78,13 @@ Expected<std::optional<FaultSet>, Usage> read_faults(const std::string& words) {
 Expected<Swarm, Usage> read(const CommandWords& words) {
     Swarm swarm;
     swarm.first = swarm.last = words.seed;
+    if (words.seed == kSeedNever) return Unexpected{Usage{"--seed is a whole number below 2^64 - 1"}};
     if (!words.seeds.empty()) {
         const std::size_t dots = words.seeds.find("..");
         const auto first = number(words.seeds.substr(0, dots));
         const auto last = dots == std::string::npos ? first : number(words.seeds.substr(dots + 2));
-        if (!first || !last || *last < *first) return Unexpected{Usage{"--seeds is A..B, such as 1..1000"}};
+        if (!first || !last || *last < *first || *last == kSeedNever)
+            return Unexpected{Usage{"--seeds is A..B, such as 1..1000"}};
         swarm.first = *first;
         swarm.last = *last;
     }
@@ -93,7 +102,9 @@ Expected<Swarm, Usage> read(const CommandWords& words) {
     } else if (!words.leaders.empty()) {
         return Unexpected{Usage{"--leaders is reputation or round-robin"}};
     }
-    swarm.options.rounds = std::max<std::uint64_t>(words.rounds, 1);
+    if (words.rounds < 1 || words.rounds > kRoundsMax)
+        return Unexpected{Usage{fmt::format("--rounds is from 1 to {}", kRoundsMax)}};
+    swarm.options.rounds = words.rounds;
     swarm.options.faulty = words.faulty;
     swarm.options.real_crypto = words.real_crypto;
     swarm.jobs = std::max(words.jobs, 1U);
@@ -116,7 +127,12 @@ int draw(const CommandWords& words, std::ostream& out, std::ostream& err) {
         err << "cannot read " << words.draw << "\n";
         return kSimulateUsage;
     }
-    out << picture(file, words.node);
+    const std::string drawn = picture(file, words.node);
+    if (drawn.empty()) {
+        err << words.draw << " holds no trace of node " << words.node << "\n";
+        return kSimulateUsage;
+    }
+    out << drawn;
     return kSimulateDone;
 }
 
@@ -159,13 +175,12 @@ int run_command(const CommandWords& words, std::ostream& out, std::ostream& err)
     }
     const auto begin = std::chrono::steady_clock::now();
     Totals totals;
+    bool written = true;
     if (swarm->options.trace) {
         const Result result = simulate(swarm->options);
         totals.add(result);
-        if (!write_file(words.trace, result.trace)) {
-            err << "cannot write " << words.trace << "\n";
-            return kSimulateUsage;
-        }
+        written = write_file(words.trace, result.trace);
+        if (!written) err << "cannot write " << words.trace << "\n";
     } else {
         totals = run_swarm(*swarm);
     }
@@ -174,7 +189,8 @@ int run_command(const CommandWords& words, std::ostream& out, std::ostream& err)
     out << (words.json ? summary_json(totals, taken.count()) : summary(totals, taken.count()));
     out.flush();
     if (!totals.failed.empty()) explain(totals.failed.front(), words, *swarm, err);
-    return totals.violations == 0 ? kSimulateDone : kSimulateViolation;
+    if (totals.violations > 0) return kSimulateViolation;
+    return written ? kSimulateDone : kSimulateUsage;
 }
 
 }  // namespace monodon::sim

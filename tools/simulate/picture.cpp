@@ -102,6 +102,7 @@ std::string cell(const Row& row, std::uint64_t member) {
 std::string picture(std::istream& trace, NodeId node) {
     Picture picture;
     for (std::string line; std::getline(trace, line);) picture.read(line, node);
+    if (picture.rows.empty()) return {};
     std::string text = fmt::format(
         "The DAG of node {}: a number is a certificate with so many parents, [n] a committed anchor, (n) a\n"
         "skipped one, . nothing, x nothing since the member is down; at the right who crashed and started "

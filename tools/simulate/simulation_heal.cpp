@@ -82,7 +82,7 @@ std::string Simulation::what_is_missing() const {
             index = judge_->executed_by(last);
         }
         if (index && *index <= everywhere) continue;
-        if (!is_asked(node) && judge_->outlived(last)) continue;
+        if (led_astray_ && !is_asked(node) && judge_->outlived(last)) continue;
         return fmt::format("6 acknowledged is executed: batch {} of node {} is not", digest.short_hex(),
                            node);
     }
