@@ -21,7 +21,6 @@ namespace {
 /// More threads than ever read at once.
 constexpr unsigned kReaders = 254;
 constexpr std::uint64_t kPageBytes = 4096;
-constexpr std::uint64_t kAheadMin = std::uint64_t{1} << 20;
 
 /// A second handle on a file in one process would take the locks of the first with it when it closes.
 class OpenDirectories {
@@ -251,11 +250,9 @@ int Environment::allocate(std::uint64_t size) {
 
 Result<void> Environment::reserve(std::size_t bytes) {
     int error = fault(DiskStep::reserve);
-    const std::uint64_t used = used_bytes(env_);
-    const std::uint64_t wanted = used + bytes;
-    const std::uint64_t ahead = std::min<std::uint64_t>(options_.preallocate, std::max(used / 16, kAheadMin));
+    const std::uint64_t wanted = used_bytes(env_) + bytes;
     if (error == 0 && wanted > allocated_ && options_.preallocate > 0) {
-        error = allocate(round_up(wanted + ahead, kPageBytes));
+        error = allocate(round_up(wanted, options_.preallocate));
         // On a nearly full disk what is needed now may still fit.
         if (error == ENOSPC || error == EDQUOT) error = allocate(round_up(wanted, kPageBytes));
     }
