@@ -111,7 +111,7 @@ std::optional<Time> RangeFetcher::hedge_at() const {
             twice = true;
         }
     }
-    if (head == nullptr || twice) return std::nullopt;
+    if (head == nullptr || twice || requests_.size() >= kRequestsMax) return std::nullopt;
     Duration fastest = kLateAtLeast / 2;
     if (!took_.empty()) {
         fastest =

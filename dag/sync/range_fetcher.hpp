@@ -42,6 +42,8 @@ class RangeFetcher {
     /// Units in flight: as many as fit below the bound of suspended rounds (EngineConfig::ahead), since they
     /// arrive in any order.
     static constexpr std::size_t kUnitsInFlight = 3;
+    /// One more may be the second request for the lowest unit.
+    static constexpr std::size_t kRequestsMax = kUnitsInFlight + 1;
     /// To one member: its answer to the next is on the way while the last one is looked at.
     static constexpr std::size_t kUnitsPerMember = 2;
 

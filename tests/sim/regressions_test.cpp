@@ -51,4 +51,10 @@ TEST_CASE("a backup of the disk brings back the application's state that belongs
     CHECK(result.injected.at(static_cast<std::size_t>(Fault::backup)) > 1);
 }
 
+TEST_CASE("ranges are asked of several members within the bound of requests", "[regressions]") {
+    const Result result = run(1, "loss,duplicate,silent,pause,backup", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    if (result.violation) FAIL(result.violation->what);
+    CHECK(result.injected.at(static_cast<std::size_t>(Fault::pause)) > 0);
+}
+
 }  // namespace monodon::sim

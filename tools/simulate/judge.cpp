@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "dag/ordering/orderer.hpp"
+#include "dag/sync/range_fetcher.hpp"
 
 namespace monodon::sim {
 
@@ -170,9 +171,10 @@ void Judge::session_broken(dag::ValidatorIndex by, NodeId at, const std::string&
 void Judge::status(NodeId node, const dag::EngineStatus& status) {
     if (!honest_(node)) return;
     const std::size_t members = committee_.size();
+    const std::size_t requests = 4 * members + dag::RangeFetcher::kRequestsMax;
     const bool bounded = status.suspended <= members * (ahead_ + 1) && status.pending_headers <= members &&
-                         status.requests_in_flight <= 4 * members + 1 &&
-                         status.pending_payload <= known_.size() && status.missing_batches <= known_.size();
+                         status.requests_in_flight <= requests && status.pending_payload <= known_.size() &&
+                         status.missing_batches <= known_.size();
     if (!bounded) {
         report("8 bounds",
                fmt::format("node {} holds {} suspended, {} pending headers, {} requests, {} batches to "
