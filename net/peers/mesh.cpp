@@ -170,18 +170,22 @@ asio::awaitable<void> Network::Impl::accept_loop(Self self) {
         if (gone) continue;
         const auto address = endpoint.address();
         const std::string host = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
-        auto place = self->registry_.enter_half_open(host);
-        // The socket closes as it goes out of scope.
-        if (!place) continue;
         const auto strand = socket.get_executor();
-        self->spawn(strand, welcome(self, std::move(socket), host,
+        auto link = std::make_shared<Link>(std::move(socket), self->tls_, TlsSide::acceptor);
+        auto place = self->registry_.enter_half_open(host, [weak = std::weak_ptr(link), strand] {
+            asio::post(strand, [weak] {
+                if (const auto late = weak.lock()) late->close();
+            });
+        });
+        // The socket closes as the link goes out of scope.
+        if (!place) continue;
+        self->spawn(strand, welcome(self, std::move(link), host,
                                     std::make_shared<Registry::HalfOpen>(std::move(*place))));
     }
 }
 
-asio::awaitable<void> Network::Impl::welcome(Self self, asio::ip::tcp::socket socket, std::string host,
+asio::awaitable<void> Network::Impl::welcome(Self self, std::shared_ptr<Link> link, std::string host,
                                              std::shared_ptr<Registry::HalfOpen> place) {
-    auto link = std::make_shared<Link>(std::move(socket), self->tls_, TlsSide::acceptor);
     const Interruptible interruptible(
         self, [link] { asio::post(link->socket.get_executor(), [link] { link->close(); }); });
     const Hello ours = self->hello_for(*link);

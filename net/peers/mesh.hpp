@@ -61,7 +61,7 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     };
 
     static asio::awaitable<void> accept_loop(Self self);
-    static asio::awaitable<void> welcome(Self self, asio::ip::tcp::socket socket, std::string host,
+    static asio::awaitable<void> welcome(Self self, std::shared_ptr<Link> link, std::string host,
                                          std::shared_ptr<Registry::HalfOpen> place);
     static asio::awaitable<void> keep_connected(Self self, std::shared_ptr<Member> member);
     /// Nothing if a session has begun, else why not.

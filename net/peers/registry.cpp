@@ -1,34 +1,72 @@
 #include "net/peers/registry.hpp"
 
+#include <algorithm>
 #include <mutex>
 
+#include "net/transport/clock.hpp"
+
 namespace monodon::net {
+
+namespace {
+
+/// Who greets has done so by then, over any distance; it also bounds the handshakes that a flood costs us, to
+/// 64 in this time.
+constexpr Duration kGreetingGrace = std::chrono::milliseconds(500);
+
+}  // namespace
 
 std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 Registry::Registry(PeerId self, const NetworkConfig& config) : self_(self), limits_(config.limits) {
-    for (const MemberAddress& member : config.members) members_[member.peer].addresses = member.addresses;
+    for (const MemberAddress& member : config.members) {
+        members_[member.peer].addresses = member.addresses;
+        for (const std::string& address : member.addresses) member_hosts_.insert(host_of(address));
+    }
 }
 
 bool Registry::exempt(const std::string& host) const {
     return limits_.loopback_exempt && (host.starts_with("127.") || host == "[::1]");
 }
 
-std::optional<Registry::HalfOpen> Registry::enter_half_open(const std::string& host) {
-    const std::lock_guard lock(mutex_);
-    if (half_open_ >= limits_.half_open) return std::nullopt;
-    std::uint32_t& here = half_open_by_host_[host];
-    if (here >= limits_.half_open_per_address && !exempt(host)) return std::nullopt;
-    ++here;
-    ++half_open_;
-    return HalfOpen(*this, host);
+std::optional<Registry::HalfOpen> Registry::enter_half_open(const std::string& host,
+                                                            std::function<void()> give_way) {
+    std::function<void()> evict;
+    std::uint64_t number = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto here = std::count_if(greeting_.begin(), greeting_.end(),
+                                        [&](const auto& each) { return each.second.host == host; });
+        if (here >= limits_.half_open_per_address && !exempt(host)) return std::nullopt;
+        if (greeting_.size() >= limits_.half_open) {
+            const auto oldest = may_give_way();
+            if (oldest == greeting_.end()) return std::nullopt;
+            evict = std::move(oldest->second.give_way);
+            greeting_.erase(oldest);
+        }
+        number = entered_++;
+        greeting_.emplace(number, Greeting{host, std::move(give_way), now()});
+    }
+    if (evict) evict();
+    return HalfOpen(*this, number);
 }
 
-void Registry::leave_half_open(const std::string& host) {
+std::map<std::uint64_t, Registry::Greeting>::iterator Registry::may_give_way() {
+    std::map<std::string, std::uint32_t> places;
+    for (const auto& [number, each] : greeting_) ++places[each.host];
+    const auto rank = [&](const std::string& host) {
+        return std::pair(!member_hosts_.contains(host), places.at(host));
+    };
+    const Time late = now() - kGreetingGrace;
+    auto found = greeting_.end();
+    for (auto each = greeting_.begin(); each != greeting_.end() && each->second.since <= late; ++each) {
+        if (found == greeting_.end() || rank(each->second.host) > rank(found->second.host)) found = each;
+    }
+    return found;
+}
+
+void Registry::leave_half_open(std::uint64_t number) {
     const std::lock_guard lock(mutex_);
-    --half_open_;
-    if (const auto found = half_open_by_host_.find(host); --found->second == 0)
-        half_open_by_host_.erase(found);
+    greeting_.erase(number);
 }
 
 std::optional<GoawayReason> Registry::client_refusal(const std::string& host) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,20 +27,24 @@ class Registry {
     /// A place for a connection that has not greeted yet, freed when it goes.
     class HalfOpen {
      public:
-        HalfOpen(Registry& registry, std::string host) : registry_(&registry), host_(std::move(host)) {}
+        HalfOpen(Registry& registry, std::uint64_t number) : registry_(&registry), number_(number) {}
         HalfOpen(HalfOpen&& other) noexcept
-            : registry_(std::exchange(other.registry_, nullptr)), host_(std::move(other.host_)) {}
+            : registry_(std::exchange(other.registry_, nullptr)), number_(other.number_) {}
         HalfOpen& operator=(HalfOpen&&) = delete;
         ~HalfOpen() {
-            if (registry_ != nullptr) registry_->leave_half_open(host_);
+            if (registry_ != nullptr) registry_->leave_half_open(number_);
         }
 
      private:
         Registry* registry_;
-        std::string host_;
+        std::uint64_t number_;
     };
-    /// Nothing if there are too many already, in all or from this host.
-    [[nodiscard]] std::optional<HalfOpen> enter_half_open(const std::string& host);
+    /// Nothing if there are too many from this host, or in all and none of them has been greeting for long.
+    /// Else the one that has been longest gives way, of the host that has most, strangers first: a member
+    /// greets within milliseconds, so who only sits there does not keep it out, and a flood is turned away
+    /// unread. `give_way` closes the connection; called at most once, on the thread of the one that comes.
+    [[nodiscard]] std::optional<HalfOpen> enter_half_open(const std::string& host,
+                                                          std::function<void()> give_way);
 
     /// Takes a session in. The session that it replaces, if any; or why it may not come in.
     [[nodiscard]] Expected<std::shared_ptr<Session>, GoawayReason> admit(
@@ -67,7 +72,14 @@ class Registry {
         std::uint64_t connections = 0;
         std::string last_error;
     };
-    void leave_half_open(const std::string& host);
+    struct Greeting {
+        std::string host;
+        std::function<void()> give_way;
+        Time since;
+    };
+    void leave_half_open(std::uint64_t number);
+    /// With the mutex: whose place the next one takes; end() if none has been greeting for long.
+    [[nodiscard]] std::map<std::uint64_t, Greeting>::iterator may_give_way();
     [[nodiscard]] bool exempt(const std::string& host) const;
     [[nodiscard]] std::optional<GoawayReason> client_refusal(const std::string& host) const;
 
@@ -79,8 +91,11 @@ class Registry {
     std::set<PeerId> bans_;
     std::map<std::string, std::uint32_t> clients_by_host_;
     std::uint32_t clients_ = 0;
-    std::map<std::string, std::uint32_t> half_open_by_host_;
-    std::uint32_t half_open_ = 0;
+    /// The hosts at which the genesis says that members listen.
+    std::set<std::string> member_hosts_;
+    /// Those that came first come first.
+    std::map<std::uint64_t, Greeting> greeting_;
+    std::uint64_t entered_ = 0;
 };
 
 /// The host of `host:port`.

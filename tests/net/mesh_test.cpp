@@ -269,6 +269,31 @@ TEST_CASE("half-open connections are limited, per address and in all, and do not
     CHECK(committee.all_connected());
 }
 
+TEST_CASE("silent connections from the very address of the members give way to those that greet") {
+    Committee committee(2, [](std::size_t /*index*/, NetworkConfig& config) {
+        // Nobody is thrown out for being late within this test.
+        config.limits.first_byte = std::chrono::minutes(10);
+        config.limits.greeting_total = std::chrono::minutes(10);
+    });
+    REQUIRE(committee.all_connected());
+    asio::io_context context;
+    std::vector<asio::ip::tcp::socket> silent;
+    const auto crowd = [&](std::size_t of) {
+        const asio::ip::tcp::endpoint target(asio::ip::make_address("127.0.0.1"), committee.ports[of]);
+        for (std::uint32_t at = 0; at < NetworkLimits{}.half_open + 10; ++at) {
+            silent.emplace_back(context);
+            silent.back().connect(target);
+        }
+    };
+    crowd(0);
+    committee[1].stop();
+    committee.restart(1);
+    crowd(1);
+    CHECK(committee.all_connected());
+    const std::string address = "127.0.0.1:" + std::to_string(committee.ports[0]);
+    CHECK(client_refusal(committee.threads, {.address = address}) == "connected");
+}
+
 TEST_CASE("a client is admitted with any identity, up to the limits") {
     Committee committee(1, [](std::size_t /*index*/, NetworkConfig& config) {
         config.limits.loopback_exempt = false;
