@@ -33,7 +33,12 @@ void Node::Impl::watch_room() {
     const Settings::Storage& settings = options_.config.settings().storage;
     const Room now = room();
     free_disk_ = now.free;
-    const Shortage found = shortage(now, {settings.disk_low, settings.disk_critical, settings.map_percent});
+    const auto text_of = [](const std::atomic<std::shared_ptr<const std::string>>& reason) {
+        const auto text = reason.load();
+        return text ? *text : std::string();
+    };
+    const Shortage found = shortage(now, {settings.disk_low, settings.disk_critical, settings.map_percent},
+                                    {text_of(refusal_), text_of(proposals_held_)});
     const auto told = [](std::atomic<std::shared_ptr<const std::string>>& known, const std::string& reason) {
         const bool before = known.load() != nullptr;
         known = reason.empty() ? nullptr : std::make_shared<const std::string>(reason);

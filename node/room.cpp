@@ -8,6 +8,9 @@ namespace monodon::node {
 
 namespace {
 
+/// The part of a mark that there must be more of for what was short to be enough again.
+constexpr std::uint64_t kMoreToGoOn = 8;
+
 /// To a tenth of a mebibyte: for people.
 std::string size_text(std::uint64_t bytes) {
     return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1U << 20U));
@@ -20,8 +23,13 @@ Watermarks Watermarks::fitted(std::uint64_t total) const {
     return {std::min(low, total / 10), std::min(critical, total / 40), map_percent};
 }
 
-Shortage shortage(const Room& room, const Watermarks& configured) {
-    const Watermarks marks = configured.fitted(room.total);
+Shortage shortage(const Room& room, const Watermarks& configured, const Shortage& before) {
+    Watermarks marks = configured.fitted(room.total);
+    if (!before.transactions.empty()) {
+        marks.low += marks.low / kMoreToGoOn;
+        marks.map_percent -= marks.map_percent / kMoreToGoOn;
+    }
+    if (!before.proposals.empty()) marks.critical += marks.critical / kMoreToGoOn;
     Shortage found;
     const auto less = [&](std::uint64_t mark) {
         return fmt::format("{} are free on the disk, less than {}", size_text(room.free), size_text(mark));

@@ -41,6 +41,8 @@ struct Shortage {
     friend bool operator==(const Shortage&, const Shortage&) = default;
 };
 
-[[nodiscard]] Shortage shortage(const Room& room, const Watermarks& configured);
+/// What was short `before` stays so until there is an eighth more than the mark: free bytes that go up and
+/// down at a mark, as they do while old data is removed, would have clients refused and taken each second.
+[[nodiscard]] Shortage shortage(const Room& room, const Watermarks& configured, const Shortage& before = {});
 
 }  // namespace monodon::node

@@ -130,7 +130,7 @@ class GroupWriter {
                 note_written(group, std::chrono::duration<double>(Clock::now() - begin).count());
                 return true;
             }
-            if (!survives(written.error())) return false;
+            if (!survives(written.error(), stalled_writing_)) return false;
             std::unique_lock lock(mutex_);
             if (changed_.wait_for(lock, options_.retry_after, [this] { return stopping_; })) return false;
         }
@@ -138,25 +138,30 @@ class GroupWriter {
 
     bool work_idle() {
         const auto more = hooks_.idle();
-        if (!more && !survives(more.error())) return false;
+        if (!more && !survives(more.error(), stalled_idle_)) return false;
         std::unique_lock lock(mutex_);
         idle_wanted_ = idle_wanted_ || !more || *more;
         if (more) {
-            stats_.stalled.reset();
+            const bool resumed = stalled_idle_;
+            go_on(stalled_idle_);
+            lock.unlock();
+            if (resumed) say_resumed();
             return true;
         }
         changed_.wait_for(lock, options_.retry_after, [this] { return stopping_ || !queue_.empty(); });
         return true;
     }
 
-    /// False ends the writer.
-    bool survives(const Failure& failure) {
+    /// False ends the writer. `stalled` is which of its two works met a full disk: small writes may find room
+    /// where pruning does not, and until both do the disk counts as full.
+    bool survives(const Failure& failure, bool& stalled) {
         const bool stall = failure.error == StoreError::no_space;
         {
             const std::lock_guard lock(mutex_);
             ++stats_.errors;
             if (stall) {
                 const bool known = stats_.stalled.has_value();
+                stalled = true;
                 stats_.stalled = failure.text;
                 if (known) return true;
             } else {
@@ -186,11 +191,19 @@ class GroupWriter {
             stats_.written_bytes += bytes;
             stats_.group_size.observe(static_cast<double>(group.size()));
             stats_.commit_seconds.observe(seconds);
-            resumed = stats_.stalled.has_value();
-            stats_.stalled.reset();
+            resumed = stalled_writing_ && !stalled_idle_;
+            go_on(stalled_writing_);
         }
-        if (resumed) log::info(log::Category::storage, "the disk has room again: writes go on");
+        if (resumed) say_resumed();
     }
+
+    /// With the mutex.
+    void go_on(bool& stalled) {
+        stalled = false;
+        if (!stalled_writing_ && !stalled_idle_) stats_.stalled.reset();
+    }
+
+    static void say_resumed() { log::info(log::Category::storage, "the disk has room again: writes go on"); }
 
     const Options options_;
     const Hooks hooks_;
@@ -199,6 +212,9 @@ class GroupWriter {
     std::deque<Item> queue_;
     WriterStats stats_;
     bool idle_wanted_ = false;
+    /// With the mutex, as `stats_`.
+    bool stalled_writing_ = false;
+    bool stalled_idle_ = false;
     bool stopping_ = false;
     /// Last: it uses all of the above.
     std::thread thread_;

@@ -33,7 +33,7 @@ struct WriterStats {
     Histogram<8> group_size{{1, 2, 4, 8, 16, 32, 64, 256}};
     /// Seconds from the begin of a transaction to its sync.
     Histogram<10> commit_seconds{{0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2}};
-    /// Why nothing can be written now (disk full); writes wait and are tried again each second.
+    /// Why a write or the pruning waits (disk full); tried again each second.
     std::optional<std::string> stalled;
     /// The fatal handler was called.
     bool stopped = false;

@@ -25,6 +25,23 @@ TEST_CASE("below the low mark no transactions are taken, below the critical one 
     CHECK_FALSE(critical.proposals.empty());
 }
 
+TEST_CASE("what was short is enough again only well above the mark") {
+    const Shortage low = shortage(room(2 * kGiB - 1), kMarks);
+    CHECK_FALSE(shortage(room(2 * kGiB + 100 * kMiB), kMarks, low).transactions.empty());
+    CHECK(shortage(room(2 * kGiB + 256 * kMiB), kMarks, low) == Shortage{});
+    const Shortage critical = shortage(room(512 * kMiB - 1), kMarks);
+    CHECK_FALSE(shortage(room(550 * kMiB), kMarks, critical).proposals.empty());
+    CHECK(shortage(room(576 * kMiB), kMarks, critical).proposals.empty());
+    Room full = room(50 * kGiB);
+    full.maps = {{"state", 81 * kMiB, 100 * kMiB}};
+    const Shortage map = shortage(full, kMarks);
+    full.maps[0].used = 75 * kMiB;
+    CHECK(shortage(full, kMarks) == Shortage{});
+    CHECK_FALSE(shortage(full, kMarks, map).transactions.empty());
+    full.maps[0].used = 70 * kMiB;
+    CHECK(shortage(full, kMarks, map) == Shortage{});
+}
+
 TEST_CASE("on a small disk a tenth and a fortieth of it are the marks") {
     CHECK(shortage(room(25 * kMiB, 240 * kMiB), kMarks) == Shortage{});
     CHECK_FALSE(shortage(room(23 * kMiB, 240 * kMiB), kMarks).transactions.empty());

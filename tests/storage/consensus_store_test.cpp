@@ -234,6 +234,38 @@ TEST_CASE("a full disk that pruning meets is forgotten once pruning goes on") {
     CHECK(eventually([&] { return !store->stats().stalled; }));
 }
 
+TEST_CASE("small writes that find room do not end the stall of a pruning that finds none") {
+    const TemporaryDirectory directory;
+    Faults faults;
+    auto options = consensus_options(directory.path());
+    options.environment.faults = faults.hook();
+    const auto store = open_consensus(options);
+    DagMaker maker;
+    for (int round = 0; round < 20; ++round) store->write(maker.add_round().records(), {});
+    store->write({dag::GraphFloorRecord{dag::Round{10}}}, {});
+    flush(*store);
+    for (std::uint64_t turn = 0; turn < 3; ++turn) {
+        faults.step = lmdb::DiskStep::reserve;
+        faults.error = ENOSPC;
+        faults.times = 1'000'000;
+        store->prune({dag::Round{10}, dag::CommitIndex{10}});
+        REQUIRE(eventually([&] { return store->stats().stalled.has_value(); }));
+        // Room for the write alone: the next attempt to prune comes after it.
+        faults.times = 0;
+        bool still = false;
+        Signal durable;
+        store->write({vote_record(header(30 + turn, 1))}, [&] {
+            faults.times = 1'000'000;
+            still = store->stats().stalled.has_value();
+            durable.raise();
+        });
+        REQUIRE(durable.wait(1));
+        CHECK(still);
+    }
+    faults.times = 0;
+    CHECK(eventually([&] { return !store->stats().stalled && store->pruned_rows() == 50; }));
+}
+
 TEST_CASE("a store on a full disk can be closed") {
     const TemporaryDirectory directory;
     Faults faults;
