@@ -142,7 +142,9 @@ void Engine::State::on(const ReplyReceived& event) {
 }
 
 void Engine::State::on(const PeerChanged& event) {
-    members_.at(event.peer.value()).connected = event.connected;
+    ValidatorStatus& member = members_.at(event.peer.value());
+    member.connected = event.connected;
+    if (!event.connected) member.heard = false;
     fetcher_.set_connected(event.peer, event.connected, now_);
     range_.set_connected(event.peer, event.connected);
     rejoin_.set_connected(event.peer, event.connected, now_);
@@ -229,6 +231,7 @@ EngineStatus Engine::State::status() const {
     status.delivered = delivery_.delivered();
     status.executed = executed_;
     status.supported_claim = claims_.supported();
+    status.grown = grown_;
     status.claim_conflicts = claims_.conflicts();
     status.suspended = suspended_.size();
     status.pending_headers = pending_.size();

@@ -46,6 +46,8 @@ struct ValidatorStatus {
     std::uint64_t weight = 0;
     CommitClaim claim;
     bool connected = false;
+    /// A header of its own has come since it was connected last: `claim` is where it is.
+    bool heard = false;
 };
 
 /// What was fetched of certificates in this life, and how a catch-up goes.
@@ -76,6 +78,8 @@ struct EngineStatus {
     CommitClaim durable_commit;
     /// The highest commit that stake >= V claims; above ours by the lag.
     CommitIndex supported_claim;
+    /// When a certificate last entered the graph; zero before the first of this life.
+    Time grown{};
     CommitIndex delivered;
     CommitIndex executed;
     std::size_t suspended = 0;

@@ -18,6 +18,7 @@ void Engine::State::consider(const VerifiedHeader& header) {
     if (ref.author == self_) return look_for_forgotten(*header);
     ValidatorStatus& author = members_.at(ref.author.value());
     author.last_header = std::max(author.last_header, ref.round);
+    author.heard = true;
     claims_.heard(ref.author, header->committed);
     if (const auto index = claims_.divergence()) {
         halt("members with a supporting share of stake report another digest for commit " +

@@ -84,7 +84,9 @@ void add_status(Families& out, const StatusSnapshot& status) {
     out.gauge("gc_round", "Rounds up to this one have left the graph.", number(status.gc_round));
     out.gauge("commit_index", "Last durable commit.", number(status.commit));
     out.gauge("executed_index", "Last executed commit.", number(status.executed));
-    out.gauge("commit_lag", "Commits that others have and we have not executed.", number(status.lag));
+    if (status.lag) {
+        out.gauge("commit_lag", "Commits that others have and we have not executed.", number(*status.lag));
+    }
     if (status.commit_time) {
         out.gauge("last_commit_timestamp_seconds",
                   "When the last commit became durable, since the Unix epoch.",

@@ -15,6 +15,7 @@
 #include "node/kv_store.hpp"
 #include "node/node.hpp"
 #include "node/node_view.hpp"
+#include "node/position.hpp"
 #include "node/repair.hpp"
 #include "node/responder.hpp"
 #include "node/room.hpp"
@@ -65,7 +66,8 @@ class Node::Impl {
     [[nodiscard]] std::shared_ptr<const NodeView> make_view();
     [[nodiscard]] StatusSnapshot status() const;
     [[nodiscard]] std::vector<HealthCheck> liveness() const;
-    [[nodiscard]] std::vector<HealthCheck> readiness(const dag::EngineStatus& engine) const;
+    [[nodiscard]] std::vector<HealthCheck> readiness(const dag::EngineStatus& engine,
+                                                     const Position& position) const;
     [[nodiscard]] std::vector<PeerSnapshot> peers() const;
     std::optional<std::string> act_on_peer(std::string_view word, PeerAction action);
     [[nodiscard]] StoreSnapshot store() const;
@@ -74,7 +76,7 @@ class Node::Impl {
     [[nodiscard]] Expected<std::vector<dag::CommitPtr>, CommitsUnavailable> commits(
         std::uint64_t from, std::uint64_t limit, std::uint64_t bytes) const;
     [[nodiscard]] Expected<KvRead, std::string> read_key(ByteView key) const;
-    [[nodiscard]] dag::AuthorSet connected_members(const dag::EngineStatus& engine) const;
+    [[nodiscard]] Position position(const dag::EngineStatus& engine) const;
 
     // node_room.cpp
     [[nodiscard]] Room room() const;

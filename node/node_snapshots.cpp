@@ -26,13 +26,9 @@ double milliseconds(Duration duration) { return static_cast<double>(duration.cou
 
 }  // namespace
 
-dag::AuthorSet Node::Impl::connected_members(const dag::EngineStatus& engine) const {
-    dag::AuthorSet set;
-    for (std::size_t at = 0; at < engine.validators.size(); ++at) {
-        const dag::ValidatorIndex member{static_cast<std::uint16_t>(at)};
-        if (engine.validators[at].connected || member == self_) set.insert(member);
-    }
-    return set;
+Position Node::Impl::position(const dag::EngineStatus& engine) const {
+    return position_of(genesis_.committee(), self_, engine, started_, net::now(),
+                       options_.config.settings().consensus.idle_round);
 }
 
 std::vector<HealthCheck> Node::Impl::liveness() const {
@@ -42,14 +38,13 @@ std::vector<HealthCheck> Node::Impl::liveness() const {
             check("writer", !writer.stopped, "the consensus writer has stopped")};
 }
 
-std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine) const {
+std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine,
+                                               const Position& position) const {
     const auto stalled = [](const storage::WriterStats& stats) {
         return stats.stalled.value_or(std::string());
     };
     const std::string consensus = stalled(consensus_->stats());
     const std::string batches = stalled(batches_->stats());
-    const std::uint64_t lag =
-        dag::distance(dag::Round{engine.executed.value()}, dag::Round{engine.supported_claim.value()});
     const Time commit_time{Duration(commit_time_.load())};
     const Time since = std::max(commit_time, started_);
     std::vector<HealthCheck> checks;
@@ -72,9 +67,11 @@ std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine) 
               "members with stake " +
                   std::to_string(engine.answered_stake) + " of " +
                   std::to_string(genesis_.committee().quorum()) + " have said where they last saw it"));
-    checks.push_back(check("quorum", genesis_.committee().is_quorum(connected_members(engine)),
-                           "validators with a quorum of stake are not connected"));
-    checks.push_back(check("lag", lag <= kLagReady, "commits behind: " + std::to_string(lag)));
+    checks.push_back(check("quorum", position.no_quorum.empty(), position.no_quorum));
+    checks.push_back(check("lag", position.lag && *position.lag <= kLagReady,
+                           position.lag
+                               ? "commits behind: " + std::to_string(*position.lag)
+                               : "validators with a quorum of stake have not said yet where they are"));
     checks.push_back(check("commit", commit_time_ != 0 && net::now() - since < kCommitAgeMax,
                            commit_time_ == 0 ? "no commit since the start" : "the last commit is too old"));
     return checks;
@@ -90,7 +87,8 @@ StatusSnapshot Node::Impl::status() const {
     snapshot.validator = self_.value();
     snapshot.version = kVersion;
     snapshot.chain_id = genesis_.committee().chain();
-    snapshot.readiness = readiness(*engine);
+    const Position position = this->position(*engine);
+    snapshot.readiness = readiness(*engine, position);
     snapshot.round = engine->round.value();
     snapshot.highest_round = engine->highest.value();
     snapshot.target_round = engine->target.value();
@@ -102,9 +100,8 @@ StatusSnapshot Node::Impl::status() const {
     snapshot.executed = state.applied.value();
     snapshot.state_root = state.root.root;
     snapshot.state_root_index = state.root.index.value();
-    const std::uint64_t supported = engine->supported_claim.value();
-    snapshot.lag = supported > snapshot.executed ? supported - snapshot.executed : 0;
-    const dag::AuthorSet connected = connected_members(*engine);
+    snapshot.lag = position.lag;
+    const dag::AuthorSet connected = connected_members(*engine, self_);
     snapshot.peers_connected = static_cast<std::uint32_t>(connected.size() - 1);
     snapshot.peers_total = static_cast<std::uint32_t>(genesis_.members().size() - 1);
     snapshot.tx_per_s = worker.committed_per_second;
@@ -129,8 +126,7 @@ StatusSnapshot Node::Impl::status() const {
                                        each.weight, here, each.claim.index.value()});
     }
     snapshot.pid = ::getpid();
-    const bool behind = std::any_of(snapshot.readiness.begin(), snapshot.readiness.end(),
-                                    [](const HealthCheck& each) { return each.name == "lag" && !each.ok; });
+    const bool behind = snapshot.lag && *snapshot.lag > kLagReady;
     if (stopping_) {
         snapshot.state = NodeState::stopping;
     } else if (halted_) {

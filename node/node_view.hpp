@@ -67,8 +67,9 @@ struct StatusSnapshot {
     std::uint64_t executed = 0;
     Digest state_root;
     std::uint64_t state_root_index = 0;
-    /// Commits that others have and we have not executed.
-    std::uint64_t lag = 0;
+    /// Commits that others have and we have not executed; absent until enough of them have said where they
+    /// are.
+    std::optional<std::uint64_t> lag;
 
     std::uint32_t peers_connected = 0;
     std::uint32_t peers_total = 0;

@@ -65,7 +65,7 @@ std::string to_json(const StatusSnapshot& status) {
                  {"executed", status.executed},
                  {"state_root", status.state_root.hex()},
                  {"state_root_index", status.state_root_index},
-                 {"lag", status.lag},
+                 {"lag", status.lag ? json::value(*status.lag) : json::value(nullptr)},
                  {"peers_connected", status.peers_connected},
                  {"peers_total", status.peers_total},
                  {"tx_per_s", status.tx_per_s},

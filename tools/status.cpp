@@ -46,6 +46,12 @@ std::string disk_mb(const json::object& status) {
     return fmt::format("{:.0f}", static_cast<double>(number(status, "disk_bytes")) / 1e6);
 }
 
+/// Not known until the others have said where they are.
+std::string lag_text(const json::object& status) {
+    const auto lag = real(status, "lag");
+    return lag ? fmt::format("{:.0f}", *lag) : "-";
+}
+
 std::string short_failure(const NodeRef& node, const Failure& failure) {
     if (node.process == ProcessState::gone) return "process is not running";
     if (node.process == ProcessState::stopped) return "process is paused";
@@ -69,12 +75,12 @@ void add_row(Table& table, const NodeRef& node, const Result<json::object>& answ
     const json::object& status = *answer;
     const std::string state = text(status, "state");
     const auto rate = real(status, "tx_per_s").value_or(0);
-    const std::uint64_t lag = number(status, "lag");
+    const auto lag = real(status, "lag");
     table.row({node.process ? node.name : text(status, "name"),
                {state, tint_of(state)},
                std::to_string(number(status, "round")),
                std::to_string(number(status, "commit")),
-               {std::to_string(lag), lag > 10 ? Tint::warning : Tint::none},
+               {lag_text(status), lag && *lag > 10 ? Tint::warning : Tint::none},
                fmt::format("{}/{}", number(status, "peers_connected"), number(status, "peers_total")),
                rate > 0 ? fmt::format("{:.0f}", rate) : "-",
                latency(status),
@@ -138,7 +144,7 @@ void print_detail(const NodeRef& node, const json::object& status, Form form) {
     table.row(
         {"commit", fmt::format("{} of round {}, digest {}", number(status, "commit"),
                                number(status, "commit_round"), text(status, "commit_digest").substr(0, 16))});
-    table.row({"executed", fmt::format("{} (lag {})", number(status, "executed"), number(status, "lag"))});
+    table.row({"executed", fmt::format("{} (lag {})", number(status, "executed"), lag_text(status))});
     table.row({"state root", fmt::format("{} at {}", text(status, "state_root").substr(0, 16),
                                          number(status, "state_root_index"))});
     table.row({"peers", fmt::format("{} of {} connected", number(status, "peers_connected"),
