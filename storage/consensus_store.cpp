@@ -9,6 +9,7 @@
 
 #include "storage/group_writer.hpp"
 #include "storage/migration.hpp"
+#include "storage/pending_notes.hpp"
 #include "storage/tables/consensus_tables.hpp"
 #include "storage/time.hpp"
 
@@ -21,6 +22,8 @@ namespace {
 constexpr std::size_t kTreeBytesPerRow = 16 * 1024;
 constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
 constexpr std::size_t kGroupBytesMax = std::size_t{4} << 20;
+/// Notes that one transaction takes along: 96 KiB at most, so that no vote waits long for them.
+constexpr std::size_t kNotesPerTransaction = 64;
 
 /// What a record takes, for the queue and for the room on the disk; from above.
 struct RecordSize {
@@ -96,6 +99,31 @@ class ConsensusStore::State {
         writer_.push(std::move(write), std::numeric_limits<std::size_t>::max());
     }
 
+    /// At the end all that waits is written, the notes last.
+    ~State() {
+        const PendingNotes::Slice rest = notes(PendingNotes::kMost);
+        if (rest.changes.empty()) return;
+        write(
+            [changes = rest.changes](lmdb::WriteTransaction& transaction, const ConsensusTables& tables) {
+                return tables.notes.apply(transaction, changes);
+            },
+            note_bytes(rest), rest.changes.size(), {});
+    }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    void note(std::vector<NoteChange> changes) {
+        {
+            const std::lock_guard lock(mutex_);
+            for (NoteChange& change : changes) notes_.add(std::move(change));
+        }
+        writer_.wake();
+    }
+    [[nodiscard]] std::size_t notes_waiting() const {
+        const std::lock_guard lock(mutex_);
+        return notes_.size();
+    }
+
     void prune(PruneTarget target) {
         {
             const std::lock_guard lock(mutex_);
@@ -130,17 +158,21 @@ class ConsensusStore::State {
 
     Result<bool> idle() {
         environment_->check_readers();
-        if (!pending()) return false;
-        if (auto done = transact({}, 0, prune_slice_, prune_slice_); !done) return Unexpected{done.error()};
-        return pending();
+        if (!pending() && notes_waiting() == 0) return false;
+        const std::size_t rows = pending() ? prune_slice_ : 0;
+        if (auto done = transact({}, 0, rows, rows); !done) return Unexpected{done.error()};
+        return pending() || notes_waiting() > 0;
     }
 
-    /// Writes the group and removes at most `prune_most` old rows.
+    /// Writes the group and some notes, and removes at most `prune_most` old rows.
     Result<void> transact(std::span<ConsensusWrite> group, std::size_t bytes, std::size_t rows,
                           std::size_t prune_most) {
         std::size_t pruned = 0;
-        const bool prune = pending();
+        const bool prune = pending() && prune_most > 0;
         const PruneTarget target = prune_target();
+        const PendingNotes::Slice noted = notes(kNotesPerTransaction);
+        bytes += note_bytes(noted);
+        rows += noted.changes.size();
         const std::size_t room = 2 * bytes + rows * kTreeBytesPerRow + kTreeBytes;
         auto fill = [&](lmdb::WriteTransaction& transaction) -> Result<void> {
             auto progress = tables_.metadata.progress(transaction);
@@ -152,6 +184,7 @@ class ConsensusStore::State {
                 if (!write.other) continue;
                 if (auto done = write.other(transaction, tables_); !done) return done;
             }
+            if (auto done = tables_.notes.apply(transaction, noted.changes); !done) return done;
             if (prune) {
                 raise_floors(*progress, target);
                 auto removed = tables_.prune(transaction, *progress, prune_most);
@@ -163,7 +196,23 @@ class ConsensusStore::State {
         };
         auto written = lmdb::write_growing(*environment_, room, fill);
         if (written && prune) note_pruned(pruned, prune_most);
+        if (written) {
+            const std::lock_guard lock(mutex_);
+            notes_.done(noted);
+        }
         return written;
+    }
+
+    [[nodiscard]] PendingNotes::Slice notes(std::size_t most) const {
+        const std::lock_guard lock(mutex_);
+        return notes_.slice(most);
+    }
+    static std::size_t note_bytes(const PendingNotes::Slice& slice) {
+        std::size_t bytes = 0;
+        for (const NoteChange& change : slice.changes) {
+            bytes += change.peer.size() + (change.note ? change.note->size() : 0);
+        }
+        return bytes;
     }
 
     /// Nothing that the graph holds leaves, nor the newest commit: recovery begins with them.
@@ -192,6 +241,7 @@ class ConsensusStore::State {
     mutable std::mutex mutex_;
     PruneTarget target_;
     bool prune_pending_ = false;
+    PendingNotes notes_;
     std::atomic<std::uint64_t> pruned_rows_{0};
     /// Last: its thread uses all of the above.
     GroupWriter<ConsensusWrite> writer_;
@@ -292,6 +342,8 @@ void ConsensusStore::write(TableWrite other, std::size_t bytes, std::size_t rows
     state_->write(std::move(other), bytes, rows, std::move(durable));
 }
 
+void ConsensusStore::note(std::vector<NoteChange> changes) { state_->note(std::move(changes)); }
+std::size_t ConsensusStore::notes_waiting() const { return state_->notes_waiting(); }
 void ConsensusStore::prune(PruneTarget target) { state_->prune(target); }
 WriterStats ConsensusStore::stats() const { return state_->stats(); }
 std::uint64_t ConsensusStore::pruned_rows() const { return state_->pruned_rows(); }

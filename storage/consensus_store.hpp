@@ -9,6 +9,7 @@
 
 #include "dag/events.hpp"
 #include "storage/lmdb/environment.hpp"
+#include "storage/tables/peer_notes.hpp"
 #include "storage/writer_stats.hpp"
 
 namespace monodon::storage {
@@ -65,9 +66,16 @@ class ConsensusStore {
     /// abort.
     void write(std::vector<dag::Record> records, std::function<void()> durable);
 
-    /// The same for rows that are no record of the engine (checkpoints, journal, address book): about `bytes`
+    /// The same for rows that are no record of the engine (checkpoints, journal): about `bytes`
     /// in about `rows`, so that room is reserved for them.
     void write(TableWrite other, std::size_t bytes, std::size_t rows, std::function<void()> durable);
+
+    /// Writes or removes notes about peers, whenever there is room for them beside what safety rests on: a
+    /// few with each transaction, the rest while nothing else waits. There is no callback. Of several changes
+    /// of one note the last counts.
+    void note(std::vector<NoteChange> changes);
+    /// Changes of notes that are not durable yet.
+    [[nodiscard]] std::size_t notes_waiting() const;
 
     /// Lets everything up to the target leave, in bounded slices between the writes. Targets only rise;
     /// nothing above the graph floor leaves, and never the newest commit.

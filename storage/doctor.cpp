@@ -43,7 +43,8 @@ const std::vector<const char*>& names_of(const std::string& environment) {
                                                     CheckpointTables::kStateName,
                                                     CheckpointTables::kQuorumName,
                                                     JournalTable::kName,
-                                                    AddressBookTable::kName};
+                                                    PeerNoteTable::kBookName,
+                                                    PeerNoteTable::kStandingName};
     static const std::vector<const char*> batches{BatchTable::kName, BatchTable::kAuthorsName};
     static const std::vector<const char*> none;
     if (environment == "consensus") return consensus;

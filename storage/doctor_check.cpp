@@ -29,7 +29,8 @@ bool looked_at_later(std::string_view table) {
 Severity severity_of(std::string_view table) {
     if (table == CommitTable::kMarksName || table == CheckpointTables::kLocalName ||
         table == CheckpointTables::kStateName || table == CheckpointTables::kQuorumName ||
-        table == JournalTable::kName || table == AddressBookTable::kName) {
+        table == JournalTable::kName || table == PeerNoteTable::kBookName ||
+        table == PeerNoteTable::kStandingName) {
         return Severity::healed;
     }
     return Severity::fatal;

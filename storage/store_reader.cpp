@@ -297,9 +297,10 @@ std::vector<JournalEntry> StoreReader::journal(std::size_t most, std::string_vie
     });
 }
 
-std::vector<AddressBookTable::Address> StoreReader::addresses() const {
-    return read<std::vector<AddressBookTable::Address>>(
-        [&](const lmdb::Transaction& transaction) { return consensus_.tables().addresses.all(transaction); });
+std::vector<PeerNote> StoreReader::notes(NoteKind kind) const {
+    return read<std::vector<PeerNote>>([&](const lmdb::Transaction& transaction) {
+        return consensus_.tables().notes.all(transaction, kind);
+    });
 }
 
 Progress StoreReader::progress() const {

@@ -12,6 +12,7 @@
 #include "storage/tables/checkpoints.hpp"
 #include "storage/tables/metadata.hpp"
 #include "storage/tables/notebook.hpp"
+#include "storage/tables/peer_notes.hpp"
 
 namespace monodon::storage {
 
@@ -84,7 +85,8 @@ class StoreReader final : public dag::DagReader {
 
     /// Descending; of one kind if it is given.
     [[nodiscard]] std::vector<JournalEntry> journal(std::size_t most, std::string_view kind = {}) const;
-    [[nodiscard]] std::vector<AddressBookTable::Address> addresses() const;
+    /// All notes of a kind, ascending by peer.
+    [[nodiscard]] std::vector<PeerNote> notes(NoteKind kind) const;
 
     [[nodiscard]] Progress progress() const;
     /// Reads that failed since the start, those of batches not counted.

@@ -95,12 +95,12 @@ Result<std::size_t> prune_commits(const ConsensusTables& tables, lmdb::WriteTran
 }  // namespace
 
 Result<ConsensusTables> ConsensusTables::open(lmdb::Environment& environment) {
-    auto tables = environment.tables({CertificateTable::kName, CertificateTable::kDigestsName,
-                                      CertificateTable::kAuthorsName, VoteTable::kName, OwnHeaderTable::kName,
-                                      CommitTable::kName, CommitTable::kMarksName, MetadataTable::kName,
-                                      BatchReferenceTable::kName, CheckpointTables::kLocalName,
-                                      CheckpointTables::kStateName, CheckpointTables::kQuorumName,
-                                      JournalTable::kName, AddressBookTable::kName});
+    auto tables = environment.tables(
+        {CertificateTable::kName, CertificateTable::kDigestsName, CertificateTable::kAuthorsName,
+         VoteTable::kName, OwnHeaderTable::kName, CommitTable::kName, CommitTable::kMarksName,
+         MetadataTable::kName, BatchReferenceTable::kName, CheckpointTables::kLocalName,
+         CheckpointTables::kStateName, CheckpointTables::kQuorumName, JournalTable::kName,
+         PeerNoteTable::kBookName, PeerNoteTable::kStandingName});
     if (!tables) return Unexpected{tables.error()};
     const auto& table = *tables;
     return ConsensusTables{CertificateTable(table[0], table[1], table[2]),
@@ -111,7 +111,7 @@ Result<ConsensusTables> ConsensusTables::open(lmdb::Environment& environment) {
                            BatchReferenceTable(table[8]),
                            CheckpointTables(table[9], table[10], table[11]),
                            JournalTable(table[12]),
-                           AddressBookTable(table[13])};
+                           PeerNoteTable(table[13], table[14])};
 }
 
 Result<void> ConsensusTables::apply(lmdb::WriteTransaction& transaction, const dag::Record& record,

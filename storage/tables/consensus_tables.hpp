@@ -6,6 +6,7 @@
 #include "storage/tables/commits.hpp"
 #include "storage/tables/metadata.hpp"
 #include "storage/tables/notebook.hpp"
+#include "storage/tables/peer_notes.hpp"
 #include "storage/tables/votes.hpp"
 
 namespace monodon::storage {
@@ -20,7 +21,7 @@ struct ConsensusTables {
     BatchReferenceTable references;
     CheckpointTables checkpoints;
     JournalTable journal;
-    AddressBookTable addresses;
+    PeerNoteTable notes;
 
     [[nodiscard]] static Result<ConsensusTables> open(lmdb::Environment& environment);
 

@@ -64,39 +64,4 @@ Result<std::vector<JournalEntry>> JournalTable::newest(const lmdb::Transaction& 
     return entries;
 }
 
-Result<void> AddressBookTable::replace(lmdb::WriteTransaction& transaction,
-                                       const std::vector<Address>& addresses) const {
-    MONODON_CHECK(addresses.size() <= kAddressesMax);
-    {
-        auto cursor = transaction.cursor(table_);
-        if (!cursor) return Unexpected{cursor.error()};
-        auto row = cursor->first();
-        for (; row && *row; row = cursor->first()) {
-            if (auto erased = cursor->erase(); !erased) return erased;
-        }
-        if (!row) return Unexpected{row.error()};
-    }
-    for (const Address& address : addresses) {
-        MONODON_CHECK(address.peer.size() <= kPeerMax && address.record.size() <= kRecordMax);
-        if (auto put = put_record(transaction, table_, address.peer, address.record); !put) return put;
-    }
-    return {};
-}
-
-Result<std::vector<AddressBookTable::Address>> AddressBookTable::all(
-    const lmdb::Transaction& transaction) const {
-    auto cursor = transaction.cursor(table_);
-    if (!cursor) return Unexpected{cursor.error()};
-    std::vector<Address> addresses;
-    auto row = cursor->first();
-    for (; row && *row && addresses.size() < kAddressesMax; row = cursor->next()) {
-        const auto record = open_record((*row)->key, (*row)->value);
-        if (!record) continue;
-        addresses.push_back(
-            {Bytes((*row)->key.begin(), (*row)->key.end()), Bytes(record->begin(), record->end())});
-    }
-    if (!row) return Unexpected{row.error()};
-    return addresses;
-}
-
 }  // namespace monodon::storage

@@ -39,28 +39,4 @@ class JournalTable {
     lmdb::Table table_;
 };
 
-/// Table `address_book` (peer id -> what the network knows of it, in its own form). Replaced as a whole: the
-/// network bounds what is in it.
-class AddressBookTable {
- public:
-    static constexpr const char* kName = "address_book";
-    static constexpr std::size_t kAddressesMax = 8192;
-    static constexpr std::size_t kPeerMax = 128;
-    static constexpr std::size_t kRecordMax = 4096;
-    explicit AddressBookTable(lmdb::Table table) : table_(table) {}
-
-    struct Address {
-        Bytes peer;
-        Bytes record;
-        friend bool operator==(const Address&, const Address&) = default;
-    };
-    [[nodiscard]] Result<void> replace(lmdb::WriteTransaction& transaction,
-                                       const std::vector<Address>& addresses) const;
-    /// Ascending by peer id. What does not verify is left out: addresses are found again.
-    [[nodiscard]] Result<std::vector<Address>> all(const lmdb::Transaction& transaction) const;
-
- private:
-    lmdb::Table table_;
-};
-
 }  // namespace monodon::storage

@@ -55,6 +55,8 @@ struct LivedIn {
                          certificate({Round{count + 1000}, ValidatorIndex{0}}, {}, 0, {naming.entry})}},
                      {});
         store->write({dag::GraphFloorRecord{Round{count / 2}}}, {});
+        store->note({{NoteKind::standing, Bytes(38, Byte{1}), Bytes(300, Byte{2})},
+                     {NoteKind::address_book, Bytes(38, Byte{3}), Bytes(600, Byte{4})}});
         flush(*store);
         store->prune({Round{count / 4}, CommitIndex{}});
         REQUIRE(eventually([&] { return !store->pruning(); }));
@@ -133,13 +135,18 @@ TEST_CASE("a home that is whole is healthy, and the doctor says what recovery wi
     CHECK(report.forecast.summary.checkpoint == Round{200});
     CHECK(report.forecast.summary.certificates == 401);
     CHECK(report.environments.size() == 3);
-    bool seen = false;
+    std::map<std::string, std::size_t> rows;
     for (const TableSize& each : report.tables) {
-        if (each.environment != "consensus" || each.table != "certificates") continue;
-        seen = true;
-        CHECK(each.rows == 150 * 4 + 1);
+        if (each.environment == "consensus") rows[each.table] = each.rows;
     }
-    CHECK(seen);
+    CHECK(rows.at("certificates") == 150 * 4 + 1);
+    CHECK(rows.at(PeerNoteTable::kStandingName) == 1);
+    CHECK(rows.at(PeerNoteTable::kBookName) == 1);
+    const auto stat = stat_home(lived.home(), four_members().epoch());
+    REQUIRE(stat);
+    for (const TableSize& each : stat->tables) {
+        if (each.environment == "consensus") CHECK(each.rows == rows.at(each.table));
+    }
 }
 
 TEST_CASE("nobody but the owner can read what a store writes, whatever the umask") {

@@ -190,18 +190,6 @@ TEST_CASE("the journal is read newest first, by kind, and forgets its oldest ent
     CHECK(all.back().text == "11");
 }
 
-TEST_CASE("the address book is replaced as a whole") {
-    Stores stores;
-    const std::vector<AddressBookTable::Address> first{{{1}, {10, 11}}, {{2}, {}}, {{3}, {30}}};
-    const std::vector<AddressBookTable::Address> second{{{2}, {21}}, {{4}, {40}}};
-    for (const auto* book : {&first, &second}) {
-        stores.write([&](lmdb::WriteTransaction& transaction, const ConsensusTables& tables) {
-            return tables.addresses.replace(transaction, *book);
-        });
-        CHECK(stores.reader.addresses() == *book);
-    }
-}
-
 namespace {
 
 /// Gives the store another schema version, and takes away what version 1 did not have.
