@@ -47,8 +47,9 @@ Engine::State::State(EngineConfig config, const Committee& committee, ValidatorI
       pacemaker_(config_),
       payload_(config_.ordering.batch_life),
       batches_(reader),
-      fetcher_(self, config_.request_timeout),
-      range_(self, config_.request_timeout),
+      preference_(committee.size()),
+      fetcher_(self, config_.request_timeout, preference_),
+      range_(self, config_.request_timeout, preference_),
       delivery_(recovered.executed),
       claims_(committee),
       rejoin_(committee, self, config_.request_timeout),
@@ -158,6 +159,8 @@ void Engine::State::on(const BatchLost& event) {
 }
 
 void Engine::State::on(const ProposalsPaused& event) { proposals_paused_ = event.paused; }
+
+void Engine::State::on(const PeersRated& event) { preference_.rate(event.weights); }
 
 void Engine::State::on(const Tick&) { wake_at_.reset(); }
 

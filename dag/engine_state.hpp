@@ -74,6 +74,7 @@ class Engine::State {
     void on(const Executed& event);
     void on(const BatchLost& event);
     void on(const ProposalsPaused& event);
+    void on(const PeersRated& event);
     void on(const Tick& event);
     void settle();
     void write(Record record);
@@ -141,6 +142,7 @@ class Engine::State {
     Pacemaker pacemaker_;
     PayloadQueue payload_;
     BatchIndex batches_;
+    Preference preference_;
     Fetcher fetcher_;
     RangeFetcher range_;
     Delivery delivery_;

@@ -101,12 +101,17 @@ struct BatchLost {
 struct ProposalsPaused {
     bool paused = false;
 };
+/// How well each member answers, one weight per validator: 100 for one of whom nothing is known, 0 for one
+/// that is asked only to see whether it has become better. Decides who is asked first, nothing else.
+struct PeersRated {
+    std::vector<std::uint32_t> weights;
+};
 /// The time of the last WakeAt has come.
 struct Tick {};
 
-using Event =
-    std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored, PayloadReady,
-                 WriteDone, ReplyReceived, PeerChanged, Executed, BatchLost, ProposalsPaused, Tick>;
+using Event = std::variant<Started, HeaderReceived, VoteReceived, CertificateReceived, BatchStored,
+                           PayloadReady, WriteDone, ReplyReceived, PeerChanged, Executed, BatchLost,
+                           ProposalsPaused, PeersRated, Tick>;
 
 // ---- effects
 // ------------------------------------------------------------------------------------------------

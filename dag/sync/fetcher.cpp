@@ -91,18 +91,11 @@ bool Fetcher::has_slot(ValidatorIndex peer) const {
     return at == slots_.end() || at->second < kRequestsPerPeer;
 }
 
-std::optional<ValidatorIndex> Fetcher::choose(const Digest& digest, const Item& item) const {
+std::optional<ValidatorIndex> Fetcher::choose(const Item& item) {
     AuthorSet candidates = (item.holders & connected_).without(item.asked);
     candidates.erase(self_);
-    if (candidates.contains(item.first)) return item.first;
-    if (candidates.empty()) return std::nullopt;
-    // Different digests begin at different members, so that one slow member does not get them all.
-    std::size_t skip = digest.bytes[0] % candidates.size();
-    std::optional<ValidatorIndex> chosen;
-    candidates.for_each([&](ValidatorIndex candidate) {
-        if (skip-- == 0) chosen = candidate;
-    });
-    return chosen;
+    if (candidates.contains(item.first) && preference_.weight(item.first) > 0) return item.first;
+    return preference_.choose(candidates);
 }
 
 void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
@@ -110,7 +103,7 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
     while (!due_.empty() && due_.begin()->first <= now) {
         const Digest digest = due_.begin()->second;
         Item& item = items_.at(digest);
-        const auto peer = choose(digest, item);
+        const auto peer = choose(item);
         if (!peer) {
             item.asked = {};
             const auto pause = kFirstPause * (1U << std::min(item.cycles, kLongestPauseShift));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dag/sync/blockers.hpp"
+#include "dag/sync/preference.hpp"
 
 namespace monodon::dag {
 
@@ -24,7 +25,9 @@ class RequestIds {
 /// and never holds up what others can deliver.
 class Fetcher {
  public:
-    Fetcher(ValidatorIndex self, Duration timeout) : self_(self), timeout_(timeout) {}
+    /// Keeps a reference to the preference.
+    Fetcher(ValidatorIndex self, Duration timeout, Preference& preference)
+        : self_(self), timeout_(timeout), preference_(preference) {}
 
     /// `holders` have it if they are honest; `first` is asked before the others. Wanted again: holders add
     /// up. `round` is that of the header or certificate that needs it.
@@ -86,7 +89,7 @@ class Fetcher {
     /// A new item, or the one that is there with more holders.
     Item& want(const Digest& digest, const Item& wanted);
     void schedule(const Digest& digest, Item& item, Time due);
-    [[nodiscard]] std::optional<ValidatorIndex> choose(const Digest& digest, const Item& item) const;
+    [[nodiscard]] std::optional<ValidatorIndex> choose(const Item& item);
     template <class Wanted>
     [[nodiscard]] std::vector<Missing> missing(std::size_t most, Wanted wanted) const;
     [[nodiscard]] bool has_slot(ValidatorIndex peer) const;
@@ -95,6 +98,7 @@ class Fetcher {
 
     ValidatorIndex self_;
     Duration timeout_;
+    Preference& preference_;
     AuthorSet connected_;
     std::map<Digest, Item> items_;
     std::set<std::pair<Time, Digest>> due_;

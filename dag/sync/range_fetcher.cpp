@@ -1,6 +1,7 @@
 #include "dag/sync/range_fetcher.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "dag/planted.hpp"
 
@@ -69,13 +70,14 @@ std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
     return Unit{first, std::min(above(first, kUnit - 1), end)};
 }
 
-std::optional<ValidatorIndex> RangeFetcher::choose(Time now) const {
+std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
     AuthorSet candidates = (holders_ & connected_).without(asked_);
     candidates.erase(self_);
     std::map<ValidatorIndex, std::size_t> busy;
     for (const auto& [id, request] : requests_) ++busy[request.to];
+    AuthorSet possible;
     std::optional<ValidatorIndex> chosen;
-    Duration least = Duration::max();
+    std::uint64_t least = 0;
     candidates.for_each([&](ValidatorIndex candidate) {
         const auto rests = resting_until_.find(candidate);
         if (rests != resting_until_.end() && now < rests->second) return;
@@ -83,13 +85,18 @@ std::optional<ValidatorIndex> RangeFetcher::choose(Time now) const {
         const auto took = took_.find(candidate);
         const std::size_t units = busy[candidate];
         if (units >= (took == took_.end() ? 1 : kUnitsPerMember)) return;
-        const Duration time = took == took_.end() ? Duration(0) : took->second * static_cast<int>(units + 1);
-        if (!chosen || time < least) {
+        possible.insert(candidate);
+        const std::uint32_t weight = preference_.weight(candidate);
+        const auto time =
+            took == took_.end() ? 0 : static_cast<std::uint64_t>(took->second.count()) * (units + 1);
+        const std::uint64_t cost =
+            weight == 0 ? std::numeric_limits<std::uint64_t>::max() : time * Preference::kUsual / weight;
+        if (!chosen || cost < least) {
             chosen = candidate;
-            least = time;
+            least = cost;
         }
     });
-    return chosen;
+    return chosen && preference_.explores() ? preference_.any(possible) : chosen;
 }
 
 void RangeFetcher::send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out) {

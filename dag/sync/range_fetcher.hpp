@@ -14,7 +14,9 @@ namespace monodon::dag {
 /// it is only late.
 class RangeFetcher {
  public:
-    RangeFetcher(ValidatorIndex self, Duration timeout) : self_(self), timeout_(timeout) {}
+    /// Keeps a reference to the preference.
+    RangeFetcher(ValidatorIndex self, Duration timeout, Preference& preference)
+        : self_(self), timeout_(timeout), preference_(preference) {}
 
     /// A verified certificate of this round exists; its signers hold what lies below it.
     void hint(Round round, const AuthorSet& signers);
@@ -70,7 +72,7 @@ class RangeFetcher {
     /// again.
     void settle(Round highest, Time now);
     [[nodiscard]] std::optional<Unit> next_unit(Round highest) const;
-    [[nodiscard]] std::optional<ValidatorIndex> choose(Time now) const;
+    [[nodiscard]] std::optional<ValidatorIndex> choose(Time now);
     void send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out);
     /// Another request for the lowest unit, if it is late.
     void hedge(Time now, RequestIds& ids, Effects& out);
@@ -78,6 +80,7 @@ class RangeFetcher {
 
     ValidatorIndex self_;
     Duration timeout_;
+    Preference& preference_;
     Round target_;
     AuthorSet holders_;
     AuthorSet connected_;

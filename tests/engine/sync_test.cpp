@@ -51,7 +51,8 @@ std::vector<SendRequest> poll(Fetcher& fetcher, RequestIds& ids, Time now) {
 }  // namespace
 
 TEST_CASE("the fetcher asks the first holder, then the others, then pauses and begins again") {
-    Fetcher fetcher(member(0), 1s);
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
     RequestIds ids;
     for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
     fetcher.want_certificate(digest(1), Round{5}, members({0, 1, 2}), member(2));
@@ -74,7 +75,8 @@ TEST_CASE("the fetcher asks the first holder, then the others, then pauses and b
 }
 
 TEST_CASE("the fetcher tells of what is missing who was asked and what each answered") {
-    Fetcher fetcher(member(0), 1s);
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
     RequestIds ids;
     fetcher.set_connected(member(1), true, at(0s));
     fetcher.set_connected(member(2), true, at(0s));
@@ -101,7 +103,8 @@ TEST_CASE("the fetcher tells of what is missing who was asked and what each answ
 }
 
 TEST_CASE("requests for one member are gathered, and a silent member holds its own slots only") {
-    Fetcher fetcher(member(0), 1s);
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
     RequestIds ids;
     fetcher.set_connected(member(1), true, at(0s));
     fetcher.set_connected(member(2), true, at(0s));
@@ -119,7 +122,8 @@ TEST_CASE("requests for one member are gathered, and a silent member holds its o
 }
 
 TEST_CASE("what a header needed is dropped with it, what execution needs stays") {
-    Fetcher fetcher(member(0), 1s);
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
     fetcher.want_batch({digest(1), Round{5}}, Round{5}, members({1}), member(1));
     fetcher.want_for_execution({digest(2), Round{5}}, Round{5}, members({1}), member(1));
     fetcher.want_certificate(digest(3), Round{9}, members({1}), member(1));
@@ -160,7 +164,8 @@ struct Catching {
         return range.answered(request.id, &some, {}, Round{highest}, at(since));
     }
 
-    RangeFetcher range{member(0), 1s};
+    Preference preference{4};
+    RangeFetcher range{member(0), 1s, preference};
     RequestIds ids;
     CertificatesReply some{{make_certificate(committee_of(4), 1, 0, {})}, false};
 };

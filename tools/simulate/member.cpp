@@ -1,5 +1,7 @@
 #include "tools/simulate/member.hpp"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include "net/core/check.hpp"
@@ -15,7 +17,12 @@ constexpr std::uint64_t kStatusEvery = 64;
 
 Member::Member(World& world, NodeId node, dag::ValidatorIndex self, Random random,
                std::unique_ptr<Mischief> mischief)
-    : world_(world), node_(node), self_(self), random_(random), mischief_(std::move(mischief)) {}
+    : world_(world),
+      node_(node),
+      self_(self),
+      random_(random),
+      ratings_(random.fork(1)),
+      mischief_(std::move(mischief)) {}
 
 void Member::start() {
     MONODON_CHECK(!running());
@@ -36,6 +43,7 @@ void Member::start() {
     worker_ = std::make_unique<Worker>(committee, self_, disk_, worker_ports());
     world_.trace.event(world_.queue.now(), node_, "start");
     give(dag::Started{});
+    rate_peers();
     worker_->start();
 }
 
@@ -124,6 +132,18 @@ void Member::step(const dag::Event& event) {
         std::visit([this](const auto& each) { perform(each); }, effect);
     }
     if (life == life_ && ++steps_ % kStatusEvery == 0) world_.judge.status(node_, engine_->status());
+}
+
+void Member::rate_peers() {
+    static constexpr std::array<std::uint32_t, 4> kWeights = {0, 10, 100, 1'000};
+    later(std::chrono::milliseconds(ratings_.between(500, 5'000)), [this] {
+        dag::PeersRated rated;
+        for (std::size_t at = 0; at < world_.keys.committee().size(); ++at) {
+            rated.weights.push_back(kWeights.at(ratings_.below(kWeights.size())));
+        }
+        rate_peers();
+        step(rated);
+    });
 }
 
 WorkerPorts Member::worker_ports() {

@@ -96,6 +96,8 @@ class Member {
     void later(Duration delay, std::function<void()> action);
     void enter(std::uint64_t life, std::function<void()> action);
     void give(dag::Event event);
+    /// Any ratings of the others, again and again: progress must not depend on them.
+    void rate_peers();
     void step(const dag::Event& event);
     [[nodiscard]] WorkerPorts worker_ports();
     void send(dag::ValidatorIndex to, Packet packet);
@@ -143,6 +145,7 @@ class Member {
     NodeId node_;
     dag::ValidatorIndex self_;
     Random random_;
+    Random ratings_;
     std::unique_ptr<Mischief> mischief_;
     Disk disk_;
     struct Backup {
