@@ -63,6 +63,8 @@ struct EngineConfig {
     Duration resend = std::chrono::milliseconds(100);
     Duration resend_max = std::chrono::seconds(2);
     Duration request_timeout = std::chrono::milliseconds(1000);
+    /// One member is asked so often what it has that we have not.
+    Duration background_sync = std::chrono::seconds(5);
 
     /// Bytes of records that are not durable yet, above which nothing new is taken from others: 64 MiB are
     /// 60,000 certificates of a small committee or 1,600 of the largest, seconds of work for a slow disk. The

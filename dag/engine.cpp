@@ -79,6 +79,8 @@ void Engine::State::on(const Started&) {
     started_ = true;
     pacemaker_.quorum_reached(graph_.highest_quorum(), now_);
     begin_signing();
+    scan_wanted_ = graph_.highest() > graph_.floor();
+    background_at_ = now_ + config_.background_sync;
     order();
     for (const CommitPtr& commit : std::exchange(undelivered_, {})) execute_when_stored(commit);
     if (own_) {
@@ -124,23 +126,7 @@ void Engine::State::on(const WriteDone& event) {
     }
 }
 
-void Engine::State::on(const ReplyReceived& event) {
-    const auto* highest = std::get_if<HighestRoundReply>(&event.reply);
-    if (highest != nullptr && highest->highest && !behind()) accept(*highest->highest);
-    if (rejoin_.answered(event.id, highest, now_)) {
-        if (highest != nullptr && highest->ours) look_for_forgotten(**highest->ours);
-        end_looking_if_known();
-        return bound_if_known();
-    }
-    const auto* certificates = std::get_if<CertificatesReply>(&event.reply);
-    if (certificates != nullptr && !behind()) accept_fetched(*certificates);
-    const auto* failed = std::get_if<RequestFailed>(&event.reply);
-    if (failed != nullptr) ++counters_.sync.requests_failed;
-    const auto failure = failed == nullptr ? std::nullopt : std::optional(failed->why);
-    if (!range_.answered(event.id, certificates, failure, graph_.highest(), now_)) {
-        (void)fetcher_.answered(event.id, failure, now_);
-    }
-}
+void Engine::State::on(const ReplyReceived& event) { on_reply(event); }
 
 void Engine::State::on(const PeerChanged& event) {
     ValidatorStatus& member = members_.at(event.peer.value());
@@ -172,15 +158,20 @@ void Engine::State::settle() {
         counters_.sync.since = now_;
         counters_.sync.from = graph_.highest();
     }
+    const std::size_t begin = out_->size();
+    sync_rounds();
     propose_if_due();
     resend_if_due();
     rejoin_.poll(now_, request_ids_, *out_);
     // What came would be thrown away.
-    if (behind()) return;
-    want_parents();
-    fetcher_.poll(now_, request_ids_, *out_);
-    const std::uint64_t unexecuted = last_commit_.index.value() - executed_.value();
-    if (unexecuted < kUnexecutedMax) range_.poll(now_, graph_.highest(), graph_.floor(), request_ids_, *out_);
+    if (!behind()) {
+        want_parents();
+        fetcher_.poll(now_, request_ids_, *out_);
+        const std::uint64_t unexecuted = last_commit_.index.value() - executed_.value();
+        if (unexecuted < kUnexecutedMax)
+            range_.poll(now_, graph_.highest(), graph_.floor(), request_ids_, *out_);
+    }
+    ledger_.sent(*out_, begin);
 }
 
 void Engine::State::write(Record record) { records_.push_back(std::move(record)); }
@@ -206,7 +197,8 @@ void Engine::State::set_wake() {
     const bool fetches = !behind();
     for (const auto& each :
          {propose_at_, resend_at_, rejoin_.next_attempt(), fetches ? fetcher_.next_attempt() : std::nullopt,
-          fetches ? range_.next_attempt(graph_.highest()) : std::nullopt}) {
+          fetches ? range_.next_attempt(graph_.highest()) : std::nullopt,
+          fetches ? next_sync() : std::nullopt}) {
         if (each && (!earliest || *each < *earliest)) earliest = each;
     }
     if (!earliest || earliest == wake_at_) return;
@@ -238,7 +230,9 @@ EngineStatus Engine::State::status() const {
     status.claim_conflicts = claims_.conflicts();
     status.suspended = suspended_.size();
     status.pending_headers = pending_.size();
-    status.requests_in_flight = fetcher_.in_flight() + range_.in_flight();
+    status.requests_in_flight = fetcher_.in_flight() + range_.in_flight() +
+                                (background_ ? background_->in_flight() : 0) +
+                                (scan_ ? scan_->in_flight() : 0);
     status.missing_batches = delivery_.missing_batches();
     status.pending_payload = payload_.size();
     status.signing = signing_;
@@ -247,6 +241,13 @@ EngineStatus Engine::State::status() const {
     status.unsynced_bytes = unsynced_.bytes();
     status.behind = behind();
     status.halted = halted_;
+    const SyncStats fetched = ledger_.total();
+    status.sync.certificates_useful = fetched.certificates_synced;
+    status.sync.certificates_duplicate = fetched.certificates_duplicate;
+    status.sync.bytes_useful = fetched.bytes_useful;
+    status.sync.bytes_wasted = fetched.bytes_wasted;
+    status.sync.requests_failed = fetched.requests_failed;
+    status.sync.by_peer = {ledger_.all().begin(), ledger_.all().end()};
     status.validators = members_;
     const auto weights = orderer_.schedule().weights();
     for (std::size_t at = 0; at < members_.size(); ++at) {

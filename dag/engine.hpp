@@ -8,6 +8,7 @@
 #include "dag/config.hpp"
 #include "dag/events.hpp"
 #include "dag/sync/blockers.hpp"
+#include "dag/sync/ledger.hpp"
 
 namespace monodon::dag {
 
@@ -59,6 +60,8 @@ struct SyncStatus {
     std::uint64_t bytes_useful = 0;
     std::uint64_t bytes_wasted = 0;
     std::uint64_t requests_failed = 0;
+    /// Of each member by kind of request.
+    std::vector<std::pair<SyncLedger::Key, SyncStats>> by_peer{};
     /// While rounds are fetched as ranges: since when, and the highest round at that time.
     std::optional<Time> since;
     Round from;

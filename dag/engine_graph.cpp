@@ -24,24 +24,6 @@ void Engine::State::accept(const VerifiedCertificate& certificate) {
     if (grown && !halted_) order();
 }
 
-void Engine::State::accept_fetched(const CertificatesReply& reply) {
-    if (reply.certificates.empty()) return;
-    std::uint64_t duplicates = 0;
-    for (const VerifiedCertificate& certificate : reply.certificates) {
-        const Slot slot = certificate->ref().slot();
-        const bool known =
-            slot.round <= graph_.floor() || graph_.find(slot) != nullptr || suspended_.contains(slot);
-        if (known) ++duplicates;
-        accept(certificate);
-    }
-    SyncStatus& sync = counters_.sync;
-    sync.certificates_duplicate += duplicates;
-    sync.certificates_useful += reply.certificates.size() - duplicates;
-    const std::uint64_t wasted = reply.bytes * duplicates / reply.certificates.size();
-    sync.bytes_wasted += wasted;
-    sync.bytes_useful += reply.bytes - wasted;
-}
-
 bool Engine::State::insert(const VerifiedCertificate& certificate,
                            std::vector<VerifiedCertificate>& released) {
     const HeaderRef ref = certificate->ref();
@@ -54,7 +36,7 @@ bool Engine::State::insert(const VerifiedCertificate& certificate,
             return true;
         }
         case Insertion::missing_parents:
-            if (suspended_.add(certificate, graph_.highest())) fetcher_.found(ref.digest);
+            if (suspended_.add(certificate, graph_.highest(), taking_reply_)) fetcher_.found(ref.digest);
             break;
         case Insertion::conflict:
             halt("two certificates for round " + std::to_string(ref.round.value()) + " of validator " +

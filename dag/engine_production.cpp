@@ -164,7 +164,7 @@ void Engine::State::count_vote(const Vote& vote) {
 
 std::optional<Pacemaker::RoundState> Engine::State::round_state() const {
     const Round round = graph_.highest_quorum();
-    if (proposals_paused_ || !may_sign(next(round))) return std::nullopt;
+    if (proposals_paused_ || scan_until_ || !may_sign(next(round))) return std::nullopt;
     if (own_ && own_->votes.header()->round > round) return std::nullopt;
     // A verified certificate two rounds up proves a quorum that we do not have: fetch first (A1).
     if (range_.target() > next(round)) return std::nullopt;

@@ -15,8 +15,10 @@
 #include "dag/sync/batch_index.hpp"
 #include "dag/sync/claims.hpp"
 #include "dag/sync/delivery.hpp"
+#include "dag/sync/ledger.hpp"
 #include "dag/sync/range_fetcher.hpp"
 #include "dag/sync/rejoin.hpp"
+#include "dag/sync/round_sync.hpp"
 #include "dag/sync/unsynced.hpp"
 
 namespace monodon::dag {
@@ -85,7 +87,8 @@ class Engine::State {
 
     // ---- graph and order: engine_graph.cpp
     void accept(const VerifiedCertificate& certificate);
-    void accept_fetched(const CertificatesReply& reply);
+    /// How many of them were here already, or are not wanted.
+    std::uint64_t accept_fetched(const CertificatesReply& reply);
     /// False if the graph did not take it.
     bool insert(const VerifiedCertificate& certificate, std::vector<VerifiedCertificate>& released);
     void inserted(const VerifiedCertificate& certificate);
@@ -118,6 +121,12 @@ class Engine::State {
     void resend_if_due();
     void send_own(ValidatorIndex peer);
 
+    // ---- what others have: engine_sync.cpp
+    void on_reply(const ReplyReceived& event);
+    void sync_rounds();
+    [[nodiscard]] AuthorSet connected() const;
+    [[nodiscard]] std::optional<Time> next_sync() const;
+
     // ---- what was forgotten (consensus.md 9.3): engine_signing.cpp
     [[nodiscard]] bool within_bound(Round round) const { return !signing_.ask && round > signing_.above; }
     [[nodiscard]] bool may_sign(Round round) const { return within_bound(round) && !looking_; }
@@ -145,6 +154,17 @@ class Engine::State {
     Preference preference_;
     Fetcher fetcher_;
     RangeFetcher range_;
+    SyncLedger ledger_;
+    /// One member is asked every few seconds what it has.
+    std::optional<RoundSync> background_;
+    Time background_at_{};
+    /// After a restart the holes of the graph are filled before a header is made: until then, or until the
+    /// time.
+    bool scan_wanted_ = false;
+    std::optional<RoundSync> scan_;
+    std::optional<Time> scan_until_;
+    /// Certificates of a reply are being taken.
+    bool taking_reply_ = false;
     Delivery delivery_;
     Claims claims_;
     Rejoin rejoin_;

@@ -9,6 +9,7 @@
 #include "dag/model/commit.hpp"
 #include "dag/model/signing.hpp"
 #include "dag/model/verification.hpp"
+#include "dag/sync/messages.hpp"
 #include "net/core/time.hpp"
 
 /// What goes into the engine and what comes out: values only, so that nothing re-enters.
@@ -47,8 +48,10 @@ struct WriteDone {
 };
 struct CertificatesReply {
     std::vector<VerifiedCertificate> certificates;
-    /// The server stopped at a limit; the rest begins after the last certificate.
-    bool has_more = false;
+    /// The server stopped at a limit; here the rest begins.
+    std::optional<Continuation> next;
+    /// What the server holds.
+    Held held;
     /// Of the certificates, encoded.
     std::size_t bytes = 0;
 };
@@ -56,6 +59,7 @@ struct CertificatesReply {
 struct BatchesReply {};
 /// Where a member is, and where it last saw us.
 struct HighestRoundReply {
+    Held held;
     /// Of the highest round that it has a certificate of; nothing before its first.
     std::optional<VerifiedCertificate> highest;
     /// The newest header of ours that it holds.
@@ -67,14 +71,18 @@ enum class RequestFailure : std::uint8_t {
     not_found,  ///< the peer does not have it
     busy,       ///< the peer or our window to it is full; try later
     bad_reply,  ///< what came is not what was asked for
+    pruned,     ///< the peer's store begins above what was asked for
 };
 struct RequestFailed {
     RequestFailure why;
+    /// Of `pruned`: the lowest round that it holds.
+    Round lowest{};
 };
+using ReplyBody = std::variant<CertificatesReply, BatchesReply, HighestRoundReply, RequestFailed>;
 /// Exactly one for each SendRequest.
 struct ReplyReceived {
     RequestId id;
-    std::variant<CertificatesReply, BatchesReply, HighestRoundReply, RequestFailed> reply;
+    ReplyBody reply;
 };
 /// A connection to a member came up or went down.
 struct PeerChanged {
@@ -84,14 +92,6 @@ struct PeerChanged {
 /// The application has applied all commits up to this one.
 struct Executed {
     CommitIndex index;
-};
-/// A batch with the round in which it was sealed, or another of its generation (storage.md 1): without it its
-/// holder would have to look everywhere.
-struct WantedBatch {
-    Digest digest;
-    Round sealed;
-
-    friend bool operator==(const WantedBatch&, const WantedBatch&) = default;
 };
 /// A batch that was stored does not verify any more: it is fetched like one that never came.
 struct BatchLost {
@@ -158,20 +158,7 @@ struct Broadcast {
     Message message;
 };
 
-struct GetCertificates {
-    std::vector<Digest> headers;
-};
-/// All certificates of these rounds, ascending by round and author.
-struct GetCertificatesInRange {
-    Round first;
-    Round last;
-};
-struct GetBatches {
-    std::vector<WantedBatch> batches;
-};
-/// Where the peer is, and where it last saw us.
-struct GetHighestRound {};
-using RequestBody = std::variant<GetCertificates, GetCertificatesInRange, GetBatches, GetHighestRound>;
+using RequestBody = SyncRequest;
 struct SendRequest {
     RequestId id;
     ValidatorIndex to;

@@ -24,58 +24,11 @@ struct Notice {
 [[nodiscard]] std::optional<ByteView> decode_object(ByteView payload, std::size_t most);
 [[nodiscard]] SharedBytes encode_object(ByteView object);
 
-// ---- lists of digests: acknowledgements, requests for certificates
+// ---- lists of digests: acknowledgements
 inline constexpr std::uint32_t kDigestsMax = 1000;
 [[nodiscard]] SharedBytes encode_digests(const std::vector<Digest>& digests);
 /// 1 to kDigestsMax.
 [[nodiscard]] std::optional<std::vector<Digest>> decode_digests(ByteView payload);
-
-// ---- requests for batches, with the rounds in which they were sealed: 1 to kDigestsMax
-[[nodiscard]] SharedBytes encode_wanted(const std::vector<dag::WantedBatch>& batches);
-[[nodiscard]] std::optional<std::vector<dag::WantedBatch>> decode_wanted(ByteView payload);
-
-// ---- requests for rounds
-[[nodiscard]] SharedBytes encode_range(dag::Round first, dag::Round last);
-/// first <= last, first above round 0.
-[[nodiscard]] std::optional<std::pair<dag::Round, dag::Round>> decode_range(ByteView payload);
-
-// ---- replies
-inline constexpr std::uint32_t kCertificatesMax = 1000;
-struct CertificateList {
-    dag::Round lowest_held;
-    dag::Round highest_held;
-    bool has_more = false;
-    std::vector<Bytes> certificates;
-};
-[[nodiscard]] SharedBytes encode_certificates(const CertificateList& list);
-/// Views into `payload` for the certificates.
-struct CertificateListView {
-    dag::Round lowest_held;
-    dag::Round highest_held;
-    bool has_more = false;
-    std::vector<ByteView> certificates;
-};
-[[nodiscard]] std::optional<CertificateListView> decode_certificates(ByteView payload);
-[[nodiscard]] SharedBytes encode_batches(const std::vector<SharedBytes>& batches);
-/// Slices of `payload`, which they keep alive.
-[[nodiscard]] std::optional<std::vector<Slice>> decode_batches(const SharedBytes& payload);
-
-/// Where a node is. The nonce of the question, so that no answer passes for one to a later question.
-struct HighestRound {
-    std::uint64_t nonce = 0;
-    dag::Round lowest_held;
-    dag::Round highest_held;
-    dag::CommitIndex oldest_commit;
-    dag::CommitIndex newest_commit;
-    /// A certificate of the highest round; empty before the first.
-    Bytes certificate;
-    /// The newest header of the asker; empty if none is held.
-    Bytes header;
-};
-[[nodiscard]] SharedBytes encode_highest_request(std::uint64_t nonce);
-[[nodiscard]] std::optional<std::uint64_t> decode_highest_request(ByteView payload);
-[[nodiscard]] SharedBytes encode_highest(const HighestRound& highest);
-[[nodiscard]] std::optional<HighestRound> decode_highest(ByteView payload);
 
 // ---- the framed submit
 struct SubmitRequest {

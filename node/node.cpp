@@ -261,7 +261,7 @@ Expected<void, StartFailure> Node::Impl::compose() {
                                              genesis_.committee(), self_, engine_ports());
     worker_ = std::make_unique<Worker>(compute_->get_executor(), worker_config(), genesis_.committee(), self_,
                                        *application_, worker_ports(), std::move(open_batches));
-    responder_ = std::make_unique<Responder>(*reader_, *batches_);
+    responder_ = std::make_unique<Responder>(*reader_, *batches_, genesis_.committee());
     submit_ = std::make_unique<SubmitService>(*worker_);
     router_ = std::make_unique<Router>(
         Router::Parts{genesis_, verification_, *engine_, *worker_, *responder_, *submit_,

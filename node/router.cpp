@@ -5,9 +5,11 @@
 
 #include <boost/asio/post.hpp>
 
+#include "dag/sync/reply.hpp"
 #include "net/core/log.hpp"
 #include "net/transport/clock.hpp"
 #include "node/codec.hpp"
+#include "node/sync_codec.hpp"
 
 namespace monodon::node {
 
@@ -23,8 +25,9 @@ constexpr Duration kRepairDeadline = std::chrono::seconds(10);
 
 dag::RequestFailure failure_of(net::RpcError error) {
     switch (error) {
-        case net::RpcError::not_found:
         case net::RpcError::pruned:
+            return dag::RequestFailure::pruned;
+        case net::RpcError::not_found:
         case net::RpcError::unknown_method:
             return dag::RequestFailure::not_found;
         case net::RpcError::busy:
@@ -239,125 +242,84 @@ void Router::fault(dag::ValidatorIndex member, std::string_view why) {
 void Router::request(dag::SendRequest request) {
     const PeerId& peer = peer_of(request.to);
     const Duration deadline = request.deadline;
-    net::MessageClass message_class = net::MessageClass::interactive;
-    net::Method method = net::Method::get_certificates;
-    SharedBytes payload;
     const std::uint64_t nonce = ++nonce_;
-    if (const auto* certificates = std::get_if<dag::GetCertificates>(&request.body)) {
-        payload = encode_digests(certificates->headers);
-    } else if (const auto* range = std::get_if<dag::GetCertificatesInRange>(&request.body)) {
-        method = net::Method::get_certificates_in_range;
-        message_class = net::MessageClass::bulk;
-        payload = encode_range(range->first, range->last);
-    } else if (std::holds_alternative<dag::GetHighestRound>(request.body)) {
-        method = net::Method::get_highest_round;
-        payload = encode_highest_request(nonce);
-    } else {
-        method = net::Method::get_batches;
-        payload = encode_wanted(std::get<dag::GetBatches>(request.body).batches);
-    }
+    EncodedRequest encoded = encode_request(request.body, parts_.genesis.committee().size(), nonce);
     (void)network_->request(
-        peer, message_class, method, std::move(payload), deadline,
+        peer, encoded.message_class, encoded.method, std::move(encoded.payload), deadline,
         [this, nonce, request = std::move(request)](Expected<SharedBytes, net::RpcFailure> reply) {
             replied(request, nonce, std::move(reply));
         });
 }
 
-void Router::fail(const dag::SendRequest& request, dag::RequestFailure why) {
-    parts_.engine.post(dag::ReplyReceived{request.id, dag::RequestFailed{why}});
+void Router::fail(const dag::SendRequest& request, dag::RequestFailure why, dag::Round lowest) {
+    parts_.engine.post(dag::ReplyReceived{request.id, dag::RequestFailed{why, lowest}});
 }
 
 void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
                      Expected<SharedBytes, net::RpcFailure> reply) {
-    if (!reply) return fail(request, failure_of(reply.error().code));
+    if (!reply) {
+        const bool pruned = reply.error().code == net::RpcError::pruned;
+        return fail(request, failure_of(reply.error().code),
+                    pruned ? dag::Round{reply.error().detail} : dag::Round{});
+    }
     SharedBytes payload = std::move(*reply);
     asio::post(parts_.compute, [this, request, nonce, payload = std::move(payload)] {
-        if (std::holds_alternative<dag::GetBatches>(request.body)) {
-            batches_replied(request, payload);
-        } else if (std::holds_alternative<dag::GetHighestRound>(request.body)) {
-            highest_replied(request, nonce, payload);
-        } else {
-            certificates_replied(request, payload);
+        const bool batches = std::holds_alternative<dag::GetBatches>(request.body) ||
+                             std::holds_alternative<dag::GetBatch>(request.body);
+        if (batches) return batches_replied(request, payload);
+        dag::ReplyBody body = read_reply(request.body, nonce, payload);
+        const auto* failed = std::get_if<dag::RequestFailed>(&body);
+        if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) {
+            log::warn(Category::net, "a reply that is none to what was asked, or does not verify",
+                      {{"peer", peer_of(request.to).text()}});
         }
+        parts_.engine.post(dag::ReplyReceived{request.id, std::move(body)});
     });
 }
 
-std::optional<dag::CertificatesReply> Router::read_certificates(const SharedBytes& payload) {
-    const auto list = decode_certificates(*payload);
-    if (!list) return std::nullopt;
-    dag::CertificatesReply reply;
-    for (const ByteView each : list->certificates) {
-        auto decoded = dag::decode_certificate(parts_.genesis.committee(), each);
-        if (!decoded) return std::nullopt;
-        auto checked = parts_.verification.certificate(std::move(*decoded));
-        if (!checked) return std::nullopt;
-        reply.bytes += each.size();
-        ++verified_;
-        parts_.verified_round((*checked)->header.round);
-        reply.certificates.push_back(std::move(*checked));
-    }
-    reply.has_more = list->has_more;
-    return reply;
-}
-
-void Router::certificates_replied(const dag::SendRequest& request, const SharedBytes& payload) {
-    auto reply = read_certificates(payload);
-    if (!reply) {
-        ++refused_;
-        log::warn(Category::net, "a reply with certificates that do not verify",
-                  {{"peer", peer_of(request.to).text()}});
-        return fail(request, dag::RequestFailure::bad_reply);
-    }
-    parts_.engine.post(dag::ReplyReceived{request.id, std::move(*reply)});
+dag::ReplyBody Router::read_reply(const dag::SyncRequest& request, std::uint64_t nonce,
+                                  const SharedBytes& payload) {
+    const dag::ReplyChecks checks{
+        [this](const std::shared_ptr<const dag::Certificate>& certificate) {
+            auto checked = parts_.verification.certificate(dag::Certificate(*certificate));
+            if (!checked) return std::optional<dag::VerifiedCertificate>();
+            ++verified_;
+            parts_.verified_round((*checked)->header.round);
+            return std::optional(std::move(*checked));
+        },
+        [this](const std::shared_ptr<const dag::Header>& header) {
+            auto checked = parts_.verification.header(dag::Header(*header));
+            return checked ? std::optional(std::move(*checked)) : std::optional<dag::VerifiedHeader>();
+        }};
+    const auto response = decode_response(parts_.genesis.committee(), request, *payload, nonce);
+    auto reply = response ? dag::read_reply(self_, request, *response, checks) : std::nullopt;
+    const dag::ReplyBody bad = dag::RequestFailed{dag::RequestFailure::bad_reply};
+    const dag::ReplyBody& body = reply ? *reply : bad;
+    const auto* failed = std::get_if<dag::RequestFailed>(&body);
+    if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) ++refused_;
+    return body;
 }
 
 void Router::fetch_round(dag::ValidatorIndex from, dag::Round round,
                          std::function<void(const std::vector<dag::VerifiedCertificate>&)> done) {
-    (void)network_->request(peer_of(from), net::MessageClass::bulk, net::Method::get_certificates_in_range,
-                            encode_range(round, round), kRepairDeadline,
-                            [this, done = std::move(done)](Expected<SharedBytes, net::RpcFailure> reply) {
-                                if (!reply) return;
-                                asio::post(parts_.compute, [this, done, payload = std::move(*reply)] {
-                                    if (const auto read = read_certificates(payload))
-                                        done(read->certificates);
-                                });
-                            });
-}
-
-void Router::highest_replied(const dag::SendRequest& request, std::uint64_t nonce,
-                             const SharedBytes& payload) {
-    const auto highest = decode_highest(*payload);
-    if (!highest || highest->nonce != nonce) return fail(request, dag::RequestFailure::bad_reply);
-    const dag::Committee& committee = parts_.genesis.committee();
-    dag::HighestRoundReply reply;
-    if (!highest->certificate.empty()) {
-        auto decoded = dag::decode_certificate(committee, highest->certificate);
-        auto checked =
-            decoded ? parts_.verification.certificate(std::move(*decoded))
-                    : Expected<dag::VerifiedCertificate, dag::ObjectError>(Unexpected{decoded.error()});
-        if (!checked) return fail(request, dag::RequestFailure::bad_reply);
-        parts_.verified_round((*checked)->header.round);
-        reply.highest = std::move(*checked);
-    }
-    if (!highest->header.empty()) {
-        auto decoded = dag::decode_header(committee, highest->header);
-        if (!decoded || decoded->author != self_) return fail(request, dag::RequestFailure::bad_reply);
-        // The header of a certificate may have come to the peer with another signature than ours, which no
-        // digest covers: that is not the peer's fault, and the certificate is what the bound rests on.
-        auto checked = parts_.verification.header(std::move(*decoded));
-        if (checked) reply.ours = std::move(*checked);
-    }
-    parts_.engine.post(dag::ReplyReceived{request.id, std::move(reply)});
+    const dag::SyncRequest wanted = dag::GetCertificatesInRound{round};
+    EncodedRequest encoded = encode_request(wanted, parts_.genesis.committee().size(), 0);
+    (void)network_->request(
+        peer_of(from), net::MessageClass::bulk, encoded.method, std::move(encoded.payload), kRepairDeadline,
+        [this, wanted, done = std::move(done)](Expected<SharedBytes, net::RpcFailure> reply) {
+            if (!reply) return;
+            asio::post(parts_.compute, [this, wanted, done, payload = std::move(*reply)] {
+                const dag::ReplyBody body = read_reply(wanted, 0, payload);
+                if (const auto* read = std::get_if<dag::CertificatesReply>(&body)) done(read->certificates);
+            });
+        });
 }
 
 void Router::batches_replied(const dag::SendRequest& request, const SharedBytes& payload) {
     auto batches = decode_batches(payload);
     if (!batches) return fail(request, dag::RequestFailure::bad_reply);
-    std::vector<Digest> expected;
-    for (const dag::WantedBatch& each : std::get<dag::GetBatches>(request.body).batches) {
-        expected.push_back(each.digest);
-    }
-    parts_.worker.store_fetched(std::move(*batches), std::move(expected),
+    if (batches->empty()) return fail(request, dag::RequestFailure::not_found);
+    parts_.worker.store_fetched(std::move(*batches), dag::asked_digests(request.body),
                                 [this, request](Worker::Fetched fetched) {
                                     if (fetched.bad || fetched.stored == 0) {
                                         return fail(request, dag::RequestFailure::bad_reply);

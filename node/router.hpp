@@ -92,12 +92,11 @@ class Router {
                  Expected<SharedBytes, net::RpcFailure> reply);
     void note_header(const dag::VerifiedHeader& header);
     [[nodiscard]] Responder::Asker asker(const PeerId& peer) const;
-    /// All or nothing.
-    [[nodiscard]] std::optional<dag::CertificatesReply> read_certificates(const SharedBytes& payload);
-    void certificates_replied(const dag::SendRequest& request, const SharedBytes& payload);
-    void highest_replied(const dag::SendRequest& request, std::uint64_t nonce, const SharedBytes& payload);
+    /// What the engine is told of a reply that is not one of batches.
+    [[nodiscard]] dag::ReplyBody read_reply(const dag::SyncRequest& request, std::uint64_t nonce,
+                                            const SharedBytes& payload);
     void batches_replied(const dag::SendRequest& request, const SharedBytes& payload);
-    void fail(const dag::SendRequest& request, dag::RequestFailure why);
+    void fail(const dag::SendRequest& request, dag::RequestFailure why, dag::Round lowest = {});
     [[nodiscard]] const PeerId& peer_of(dag::ValidatorIndex member) const;
 
     Parts parts_;

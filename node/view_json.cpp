@@ -210,6 +210,19 @@ std::string sync_json(const dag::EngineStatus& engine, Time now) {
         {"requests_failed", sync.requests_failed},
         {"certificates", {{"useful", sync.certificates_useful}, {"duplicate", sync.certificates_duplicate}}},
         {"bytes", {{"useful", sync.bytes_useful}, {"wasted", sync.bytes_wasted}}}};
+    json::array requests;
+    for (const auto& [key, stats] : sync.by_peer) {
+        requests.push_back({{"validator", key.first.value()},
+                            {"kind", dag::name(key.second)},
+                            {"requests", stats.requests},
+                            {"failed", stats.requests_failed},
+                            {"certificates",
+                             {{"synced", stats.certificates_synced},
+                              {"duplicate", stats.certificates_duplicate},
+                              {"failed", stats.certificates_failed}}},
+                            {"bytes", {{"useful", stats.bytes_useful}, {"wasted", stats.bytes_wasted}}}});
+    }
+    out["requests"] = std::move(requests);
     if (sync.since && now > *sync.since) {
         const double seconds = std::chrono::duration<double>(now - *sync.since).count();
         const double rate = static_cast<double>(dag::distance(sync.from, engine.highest)) / seconds;

@@ -29,6 +29,8 @@ std::string_view in_words(const dag::Asked& asked) {
             return "busy";
         case dag::RequestFailure::bad_reply:
             return "answered something else";
+        case dag::RequestFailure::pruned:
+            return "has removed it from its store";
     }
     return "";
 }

@@ -1,5 +1,7 @@
 #include "dag/graph/graph.hpp"
 
+#include <algorithm>
+
 #include "dag/planted.hpp"
 #include "net/core/check.hpp"
 
@@ -78,6 +80,16 @@ bool Graph::contains(const HeaderRef& ref) const {
 AuthorSet Graph::authors(Round round) const {
     const Row* place = row(round);
     return place == nullptr ? AuthorSet{} : place->present;
+}
+
+std::vector<Graph::MissingInRound> Graph::missing_certificates_up_to(Round round) const {
+    std::vector<MissingInRound> missing;
+    const Round end = std::min(round, above(highest(), kRoundsListed));
+    for (Round each = next(floor_); each <= end; each = next(each)) {
+        const AuthorSet absent = committee_.everybody().without(authors(each));
+        if (!absent.empty()) missing.push_back({each, absent});
+    }
+    return missing;
 }
 
 Stake Graph::stake(Round round) const {

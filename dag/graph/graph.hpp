@@ -51,6 +51,18 @@ class Graph {
     /// Authors with a certificate in this round.
     [[nodiscard]] AuthorSet authors(Round round) const;
     [[nodiscard]] Stake stake(Round round) const;
+    /// Whether every member has a certificate in this round. A round above the floor that has none is not.
+    [[nodiscard]] bool has_complete_round(Round round) const {
+        return round > floor_ && authors(round) == committee_.everybody();
+    }
+    /// Per round from the one above the floor through `round`, who has no certificate here: what somebody may
+    /// have. At most `kRoundsListed` rounds above the highest are listed.
+    struct MissingInRound {
+        Round round;
+        AuthorSet authors;
+    };
+    [[nodiscard]] std::vector<MissingInRound> missing_certificates_up_to(Round round) const;
+    static constexpr std::uint64_t kRoundsListed = 4096;
     /// Stake >= Q.
     [[nodiscard]] bool has_quorum(Round round) const { return stake(round) >= committee_.quorum(); }
     /// Round 0 (or the floor) when empty.

@@ -20,12 +20,14 @@ void Suspended::erase(std::map<Slot, VerifiedCertificate>::iterator at) {
     waiting_.erase(at);
 }
 
-bool Suspended::add(const VerifiedCertificate& certificate, Round highest_in_graph) {
+bool Suspended::add(const VerifiedCertificate& certificate, Round highest_in_graph, bool fetched) {
     const Slot slot = certificate->ref().slot();
     if (waiting_.contains(slot)) return true;
     if (distance(highest_in_graph, slot.round) > ahead_) return false;
     const std::size_t size = size_of(*certificate);
-    while (bytes_ + size > bytes_max_ && !waiting_.empty()) {
+    const bool reserved = fetched || waiting_.empty() || slot.round <= waiting_.begin()->first.round;
+    const std::size_t most = bytes_max_ + (reserved ? reserve_ : 0);
+    while (bytes_ + size > most && !waiting_.empty()) {
         const auto last = std::prev(waiting_.end());
         if (last->first.round <= slot.round) return false;
         erase(last);

@@ -9,13 +9,20 @@
 namespace monodon::dag {
 
 /// Verified certificates that wait for their parents (C4), bounded in rounds and bytes. When full, the
-/// highest round goes first: the lowest is what everything above waits for.
+/// highest round goes first: the lowest is what everything above waits for. Beyond the bound there is a
+/// reserve for the lowest round and for what was fetched, or others could fill the room with what is never
+/// released.
 class Suspended {
  public:
-    Suspended(std::uint64_t ahead, std::size_t bytes_max) : ahead_(ahead), bytes_max_(bytes_max) {}
+    static constexpr std::size_t kReserveBytes = std::size_t{4} << 20;
+
+    Suspended(std::uint64_t ahead, std::size_t bytes_max, std::size_t reserve = kReserveBytes)
+        : ahead_(ahead), bytes_max_(bytes_max), reserve_(reserve) {}
 
     /// False if it is too far above the graph or there is no room: only its round is worth remembering then.
-    bool add(const VerifiedCertificate& certificate, Round highest_in_graph);
+    /// `fetched`: it was asked for.
+    bool add(const VerifiedCertificate& certificate, Round highest_in_graph, bool fetched = false);
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
     /// The certificates of this round whose parents are all in the graph; they leave.
     [[nodiscard]] std::vector<VerifiedCertificate> release(Round round, const Graph& graph);
     /// Those of this round and below leave.
@@ -32,6 +39,7 @@ class Suspended {
 
     std::uint64_t ahead_;
     std::size_t bytes_max_;
+    std::size_t reserve_;
     std::size_t bytes_ = 0;
     std::map<Slot, VerifiedCertificate> waiting_;
 };

@@ -11,8 +11,14 @@ constexpr std::size_t kRequestsPerPeer = 4;
 /// A certificate has up to 40 KiB, a batch 512 KiB; the server stops at its own limit of bytes.
 constexpr std::size_t kCertificatesPerRequest = 64;
 constexpr std::size_t kBatchesPerRequest = 16;
-constexpr Duration kFirstPause = std::chrono::milliseconds(100);
-constexpr unsigned kLongestPauseShift = 6;  // 6.4 s
+/// After all holders were asked in vain; doubles up to the longest, each a quarter longer at most: nodes that
+/// miss the same thing must not ask in step.
+constexpr Duration kFirstPause = std::chrono::milliseconds(500);
+constexpr Duration kLongestPause = std::chrono::seconds(8);
+constexpr unsigned kPauseShiftMax = 4;
+/// One member that does not answer for so long is joined by another; never a third.
+constexpr Duration kHedgeAfter = std::chrono::milliseconds(200);
+constexpr unsigned kAtATime = 2;
 constexpr Duration kSlotPause = std::chrono::milliseconds(5);
 
 }  // namespace
@@ -27,7 +33,7 @@ Fetcher::Item& Fetcher::want(const Digest& digest, const Item& wanted) {
     const AuthorSet added = wanted.holders.without(item.holders);
     item.holders |= wanted.holders;
     item.round = std::max(item.round, wanted.round);
-    if (fresh || (!added.empty() && !item.in_flight)) schedule(digest, item, Time{});
+    if (fresh || (!added.empty() && item.in_flight == 0)) schedule(digest, item, Time{});
     return item;
 }
 
@@ -74,7 +80,7 @@ void Fetcher::set_connected(ValidatorIndex peer, bool connected, Time now) {
     }
     connected_.insert(peer);
     for (auto& [digest, item] : items_) {
-        if (item.in_flight || !item.holders.contains(peer)) continue;
+        if (item.in_flight > 0 || !item.holders.contains(peer)) continue;
         item.asked.erase(peer);
         schedule(digest, item, now);
     }
@@ -104,11 +110,17 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
         const Digest digest = due_.begin()->second;
         Item& item = items_.at(digest);
         const auto peer = choose(item);
+        if (!peer && item.in_flight > 0) {
+            due_.erase(due_.begin());
+            continue;
+        }
         if (!peer) {
             item.asked = {};
-            const auto pause = kFirstPause * (1U << std::min(item.cycles, kLongestPauseShift));
+            const Duration pause =
+                std::min(kFirstPause * (1U << std::min(item.cycles, kPauseShiftMax)), kLongestPause);
+            const auto jitter = preference_.draw(static_cast<std::uint64_t>(pause.count()) / 4);
             ++item.cycles;
-            schedule(digest, item, now + pause);
+            schedule(digest, item, now + pause + Duration(jitter));
             continue;
         }
         auto& batch = batches[{*peer, item.kind}];
@@ -117,7 +129,9 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
             continue;
         }
         due_.erase(due_.begin());
-        item.in_flight = true;
+        ++item.in_flight;
+        item.asked.insert(*peer);
+        if (item.in_flight < kAtATime) schedule(digest, item, now + kHedgeAfter);
         batch.push_back(digest);
         if (batch.size() == per_request(item.kind))
             send(*peer, item.kind, std::exchange(batch, {}), now, ids, out);
@@ -162,10 +176,11 @@ bool Fetcher::answered(RequestId id, std::optional<RequestFailure> failure, Time
     for (const Digest& digest : request.digests) {
         const auto item = items_.find(digest);
         if (item == items_.end()) continue;
-        item->second.in_flight = false;
+        // It may have been found, and be wanted again since the request left.
+        if (item->second.in_flight > 0) --item->second.in_flight;
         item->second.history[request.to].answered = now;
         item->second.history[request.to].failure = failure;
-        if (!partial) item->second.asked.insert(request.to);
+        if (partial) item->second.asked.erase(request.to);
         schedule(digest, item->second, now);
     }
     return true;
@@ -182,7 +197,7 @@ std::vector<Missing> Fetcher::missing(std::size_t most, Wanted wanted) const {
     std::vector<Missing> found;
     for (const auto& [round, digest] : lowest) {
         const Item& item = items_.at(digest);
-        const auto next = item.in_flight ? std::nullopt : std::optional(item.due);
+        const auto next = item.in_flight > 0 ? std::nullopt : std::optional(item.due);
         found.push_back({digest, round, item.holders, item.history, next});
     }
     return found;
@@ -194,6 +209,14 @@ std::vector<Missing> Fetcher::missing_certificates(std::size_t most) const {
 
 std::vector<Missing> Fetcher::missing_for_execution(std::size_t most) const {
     return missing(most, [](const Item& item) { return item.for_execution; });
+}
+
+std::vector<Digest> Fetcher::asked_of_all() const {
+    std::vector<Digest> in_vain;
+    for (const auto& [digest, item] : items_) {
+        if (item.cycles > 0 && item.in_flight == 0) in_vain.push_back(digest);
+    }
+    return in_vain;
 }
 
 std::size_t Fetcher::certificates_wanted() const {

@@ -22,7 +22,8 @@ class RequestIds {
 /// The one in-flight table of everything that is fetched by digest: missing parents and missing batches
 /// (consensus.md 4.3, V5a). Whom to ask is the caller's evidence: the author of a header for what it names,
 /// the signers of a certificate for what stands below it. A member that does not answer costs one time-out
-/// and never holds up what others can deliver.
+/// and never holds up what others can deliver: whatever does not come soon is asked of a second one
+/// meanwhile.
 class Fetcher {
  public:
     /// Keeps a reference to the preference.
@@ -58,6 +59,9 @@ class Fetcher {
     [[nodiscard]] std::vector<Missing> missing_for_execution(std::size_t most) const;
     [[nodiscard]] std::size_t certificates_wanted() const;
 
+    /// What every connected holder was asked for in vain, at least once.
+    [[nodiscard]] std::vector<Digest> asked_of_all() const;
+
     [[nodiscard]] std::size_t wanted() const { return items_.size(); }
     [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
     [[nodiscard]] bool wants(const Digest& digest) const { return items_.contains(digest); }
@@ -70,12 +74,12 @@ class Fetcher {
         /// Of a batch.
         Round sealed;
         AuthorSet holders;
-        /// In this cycle.
+        /// In this cycle, also those who have not answered yet.
         AuthorSet asked;
         ValidatorIndex first;
         unsigned cycles = 0;
         Time due{};
-        bool in_flight = false;
+        unsigned in_flight = 0;
         bool for_execution = false;
         AskedMembers history = {};
     };

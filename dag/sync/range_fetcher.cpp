@@ -40,7 +40,7 @@ void RangeFetcher::forget() {
     made_to_ = {};
 }
 
-void RangeFetcher::reopen(Round first, Round last) {
+void RangeFetcher::reopen(Slot first, Round last) {
     Round& end = open_[first];
     end = std::max(end, last);
 }
@@ -55,9 +55,9 @@ void RangeFetcher::settle(Round highest, Time now) {
         answered_.erase(answered_.begin());
     if (answered_.empty()) return;
     const auto& [first, head] = *answered_.begin();
-    if (first > next(highest) || now < head.at + kIncompleteFor) return;
+    if (first.round > next(highest) || now < head.at + kIncompleteFor) return;
     asked_.insert(head.by);
-    reopen(std::max(first, highest), head.last);
+    reopen(std::max(first, Slot{highest, ValidatorIndex{0}}), head.last);
     answered_.erase(answered_.begin());
 }
 
@@ -67,7 +67,7 @@ std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
     // Beyond this they would not be kept until their parents come.
     const Round end = std::min(target_, above(highest, kUnitsInFlight * kUnit));
     if (first > end) return std::nullopt;
-    return Unit{first, std::min(above(first, kUnit - 1), end)};
+    return Unit{{first, ValidatorIndex{0}}, std::min(above(first, kUnit - 1), end)};
 }
 
 std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
@@ -103,7 +103,8 @@ void RangeFetcher::send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids,
     const RequestId id = ids.next();
     requests_.emplace(id, Request{to, unit, now});
     history_[to] = {now, {}, {}};
-    out.emplace_back(SendRequest{id, to, GetCertificatesInRange{unit.first, unit.last}, timeout_});
+    out.emplace_back(SendRequest{
+        id, to, GetCertificatesInRange{unit.first.round, unit.last, unit.first.author}, timeout_});
 }
 
 std::optional<Time> RangeFetcher::hedge_at() const {
@@ -175,7 +176,7 @@ std::optional<Time> RangeFetcher::next_attempt(Round highest) const {
     };
     if (requests_.empty() && answered_.empty()) consider(due_);
     consider(hedge_at());
-    if (!answered_.empty() && answered_.begin()->first <= next(highest))
+    if (!answered_.empty() && answered_.begin()->first.round <= next(highest))
         consider(answered_.begin()->second.at + kIncompleteFor);
     return earliest;
 }
@@ -202,10 +203,9 @@ bool RangeFetcher::answered(RequestId id, const CertificatesReply* reply,
     }
     took_[request.to] = now - request.sent;
     Round last = unit.last;
-    if (reply->has_more) {
-        // The last round may be cut off in its middle.
-        last = reply->certificates.back()->header.round;
-        reopen(std::max(last, next(unit.first)), unit.last);
+    if (reply->next) {
+        last = reply->next->slot.round;
+        reopen(reply->next->slot, unit.last);
     }
     open_.erase(unit.first);
     answered_.insert_or_assign(unit.first, Answered{last, request.to, now});

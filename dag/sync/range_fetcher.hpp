@@ -51,7 +51,7 @@ class RangeFetcher {
 
  private:
     struct Unit {
-        Round first;
+        Slot first;
         Round last;
     };
     struct Request {
@@ -67,7 +67,7 @@ class RangeFetcher {
     };
 
     void forget();
-    void reopen(Round first, Round last);
+    void reopen(Slot first, Round last);
     /// Units below the graph's end leave; one that was answered and still holds up the others is asked for
     /// again.
     void settle(Round highest, Time now);
@@ -93,9 +93,9 @@ class RangeFetcher {
     /// There was nobody to ask a second time.
     Time hedge_after_{};
     std::map<RequestId, Request> requests_;
-    /// Units that were asked for in vain, by their first rounds: to be asked for again.
-    std::map<Round, Round> open_;
-    std::map<Round, Answered> answered_;
+    /// Units that were asked for in vain, by their first slots: to be asked for again.
+    std::map<Slot, Round> open_;
+    std::map<Slot, Answered> answered_;
     /// Up to this round units were made.
     Round made_to_;
     /// How long a member took for its last unit.

@@ -53,7 +53,7 @@ TEST_CASE("when suspension is full the highest round makes room for a lower one,
     dag.rounds(1, 5, "ABC");
     // Room for two certificates, not for three.
     const std::size_t one = sizeof(Certificate) + 3 * sizeof(Parent);
-    Suspended suspended(128, 2 * one + one / 2);
+    Suspended suspended(128, 2 * one + one / 2, 0);
     CHECK(suspended.add(dag.at("A3"), Round{0}));
     CHECK(suspended.add(dag.at("A4"), Round{0}));
     CHECK_FALSE(suspended.add(dag.at("A5"), Round{0}));
@@ -68,7 +68,7 @@ TEST_CASE("collected rounds leave suspension and give their room back") {
     DagBuilder dag(4);
     dag.rounds(1, 4, "ABC");
     const std::size_t one = sizeof(Certificate) + 3 * sizeof(Parent);
-    Suspended suspended(128, 2 * one);
+    Suspended suspended(128, 2 * one, 0);
     CHECK(suspended.add(dag.at("A2"), Round{0}));
     CHECK(suspended.add(dag.at("A3"), Round{0}));
     suspended.collect(Round{2});
@@ -76,4 +76,24 @@ TEST_CASE("collected rounds leave suspension and give their room back") {
     CHECK(suspended.add(dag.at("A4"), Round{0}));
     suspended.collect(Round{9});
     CHECK(suspended.empty());
+}
+
+TEST_CASE("the lowest round and what was fetched have a reserve that others can not fill") {
+    DagBuilder dag(4);
+    dag.rounds(1, 6, "ABCD");
+    const std::size_t one = sizeof(Certificate) + 4 * sizeof(Parent);
+    Suspended suspended(128, 2 * one, 2 * one);
+    CHECK(suspended.add(dag.at("A5"), Round{0}));
+    CHECK(suspended.add(dag.at("B5"), Round{0}));
+    // Of a higher round there is no room; for what was asked for there is.
+    CHECK_FALSE(suspended.add(dag.at("A6"), Round{0}));
+    CHECK(suspended.add(dag.at("A4"), Round{0}));
+    CHECK(suspended.add(dag.at("B6"), Round{0}, true));
+    CHECK(suspended.bytes() <= 4 * one);
+    // The reserve has an end.
+    CHECK_FALSE(suspended.add(dag.at("C6"), Round{0}, true));
+    // The lowest pushes the highest out.
+    CHECK(suspended.add(dag.at("A2"), Round{0}));
+    CHECK_FALSE(suspended.contains(slot("B6")));
+    CHECK(suspended.bytes() <= 4 * one);
 }

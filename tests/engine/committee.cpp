@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "dag/sync/reply.hpp"
+
 namespace monodon::dag::test {
 
 Signature StubSigner::sign(ByteView message) const {
@@ -22,6 +24,27 @@ std::optional<PayloadEntry> TestCommittee::Disk::batch(const PayloadEntry& named
 CommitPtr TestCommittee::Disk::commit(CommitIndex index) const {
     const auto at = commit_rows.find(index);
     return at == commit_rows.end() ? nullptr : at->second;
+}
+
+Held TestCommittee::Source::held() const {
+    Held held;
+    if (!disk.certificates.empty()) held.highest = disk.certificates.rbegin()->first.round;
+    if (!disk.commit_rows.empty()) held.newest_commit = disk.commit_rows.rbegin()->first;
+    return held;
+}
+
+std::optional<VerifiedCertificate> TestCommittee::Source::certificate(const Digest& header) const {
+    const auto at = disk.by_digest.find(header);
+    if (at == disk.by_digest.end()) return std::nullopt;
+    return at->second;
+}
+
+std::shared_ptr<const Header> TestCommittee::Source::newest_header(ValidatorIndex author) const {
+    std::shared_ptr<const Header> newest;
+    for (const auto& [slot, certificate] : disk.certificates) {
+        if (slot.author == author) newest = std::make_shared<const Header>(certificate->header);
+    }
+    return newest;
 }
 
 TestCommittee::TestCommittee(Options options) : options_(std::move(options)), random_(options_.seed) {
@@ -259,32 +282,18 @@ void TestCommittee::answer(std::size_t member, std::size_t server, const SendReq
     if (lost) return reply(RequestFailed{RequestFailure::timeout}, request.deadline);
     const Disk& disk = *nodes_.at(server).disk;
     const Duration delay = options_.link_delay * 2 + slow[server] + slow[member];
-    if (const auto* wanted = std::get_if<GetCertificates>(&request.body)) {
-        CertificatesReply found;
-        for (const Digest& digest : wanted->headers) {
-            const auto at = disk.by_digest.find(digest);
-            if (at != disk.by_digest.end()) found.certificates.push_back(at->second);
-        }
-        if (found.certificates.empty()) return reply(RequestFailed{RequestFailure::not_found}, delay);
-        return reply(std::move(found), delay);
-    }
-    if (const auto* range = std::get_if<GetCertificatesInRange>(&request.body)) {
-        CertificatesReply found;
-        auto each = disk.certificates.lower_bound({range->first, ValidatorIndex{0}});
-        for (; each != disk.certificates.end() && each->first.round <= range->last; ++each) {
-            found.certificates.push_back(each->second);
-        }
-        found.bytes = 100 * found.certificates.size();
-        return reply(std::move(found), delay);
-    }
-    if (std::holds_alternative<GetHighestRound>(request.body)) {
-        HighestRoundReply found;
-        if (!disk.certificates.empty()) found.highest = disk.certificates.rbegin()->second;
-        for (const auto& [slot, certificate] : disk.certificates) {
-            if (slot.author.value() != member) continue;
-            found.ours = Verification::trusted(Header(certificate->header));
-        }
-        return reply(std::move(found), delay);
+    if (!std::holds_alternative<GetBatches>(request.body)) {
+        const Source source(disk, *committee_);
+        const ValidatorIndex asker{static_cast<std::uint16_t>(member)};
+        const SyncResponse response = dag::answer(source, request.body, asker, {});
+        const ReplyChecks trust{
+            [](const auto& certificate) {
+                return std::optional(Verification::trusted(Certificate(*certificate)));
+            },
+            [](const auto& header) { return std::optional(Verification::trusted(Header(*header))); }};
+        auto body = read_reply(asker, request.body, response, trust);
+        REQUIRE(body);
+        return give(member, ReplyReceived{request.id, std::move(*body)}, delay);
     }
     bool any = false;
     for (const WantedBatch& batch : std::get<GetBatches>(request.body).batches) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dag/engine.hpp"
+#include "dag/sync/responder.hpp"
 
 namespace monodon::dag::test {
 
@@ -101,6 +102,21 @@ class TestCommittee {
         CommitIndex executed;
         [[nodiscard]] std::optional<PayloadEntry> batch(const PayloadEntry& named) const override;
         [[nodiscard]] CommitPtr commit(CommitIndex index) const override;
+    };
+    /// A disk as others may read it. Batches are entries here: answer() finds them itself.
+    struct Source final : SyncSource {
+        Source(const Disk& from, const Committee& of) : disk(from), committee(of) {}
+        const Disk& disk;
+        const Committee& committee;
+        [[nodiscard]] Held held() const override;
+        [[nodiscard]] AuthorSet everybody() const override { return committee.everybody(); }
+        [[nodiscard]] std::optional<VerifiedCertificate> certificate(const Digest& header) const override;
+        [[nodiscard]] Page certificates(Slot first, Round last, std::size_t most,
+                                        std::size_t bytes) const override {
+            return page_of(disk.certificates, first, last, most, bytes);
+        }
+        [[nodiscard]] SharedBytes batch(const WantedBatch&) const override { return nullptr; }
+        [[nodiscard]] std::shared_ptr<const Header> newest_header(ValidatorIndex author) const override;
     };
     struct Node {
         std::unique_ptr<Engine> engine;

@@ -68,10 +68,56 @@ TEST_CASE("the fetcher asks the first holder, then the others, then pauses and b
     CHECK(sent[0].to == member(1));
     CHECK(fetcher.answered(sent[0].id, {}, at(1s)));
     CHECK(poll(fetcher, ids, at(1s)).empty());  // member 3 does not have it, member 0 are we
-    CHECK(fetcher.next_attempt() == at(1s + 100ms));
-    CHECK(poll(fetcher, ids, at(1s + 100ms)).size() == 1);
+    const auto again = fetcher.next_attempt();
+    REQUIRE(again);
+    CHECK(*again >= at(1s + 500ms));
+    CHECK(*again <= at(1s + 625ms));
+    CHECK(poll(fetcher, ids, *again).size() == 1);
     fetcher.found(digest(1));
     CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("who does not answer soon is joined by a second holder, never by a third") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
+    fetcher.want_certificate(digest(1), Round{5}, members({1, 2, 3}), member(2));
+    REQUIRE(poll(fetcher, ids, at(0s)).size() == 1);
+    CHECK(fetcher.next_attempt() == at(200ms));
+    const auto second = poll(fetcher, ids, at(200ms));
+    REQUIRE(second.size() == 1);
+    CHECK(second[0].to != member(2));
+    CHECK_FALSE(fetcher.next_attempt());
+    CHECK(poll(fetcher, ids, at(900ms)).empty());
+    // One has failed: the third takes its place.
+    CHECK(fetcher.answered(second[0].id, RequestFailure::not_found, at(900ms)));
+    CHECK(poll(fetcher, ids, at(900ms)).size() == 1);
+    fetcher.found(digest(1));
+    CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("pauses double up to ten seconds") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.want_certificate(digest(1), Round{5}, members({1}), member(1));
+    Time now = at(0s);
+    Duration last{0};
+    for (int turn = 0; turn < 10; ++turn) {
+        const auto sent = poll(fetcher, ids, now);
+        REQUIRE(sent.size() == 1);
+        CHECK(fetcher.answered(sent[0].id, RequestFailure::not_found, now));
+        CHECK(poll(fetcher, ids, now).empty());
+        const auto next = fetcher.next_attempt();
+        REQUIRE(next);
+        CHECK(*next - now > last / 2);
+        CHECK(*next - now <= 10s);
+        last = *next - now;
+        now = *next;
+    }
+    CHECK(last >= 8s);
 }
 
 TEST_CASE("the fetcher tells of what is missing who was asked and what each answered") {
@@ -167,7 +213,7 @@ struct Catching {
     Preference preference{4};
     RangeFetcher range{member(0), 1s, preference};
     RequestIds ids;
-    CertificatesReply some{{make_certificate(committee_of(4), 1, 0, {})}, false};
+    CertificatesReply some{{make_certificate(committee_of(4), 1, 0, {})}, {}, {}, 0};
 };
 
 GetCertificatesInRange range_of(const SendRequest& request) {

@@ -93,7 +93,7 @@ def quorum(peer, insider):
     below the last header of the insider: the node looks at no lower ones."""
     def newest():
         top = highest(peer)[2]
-        _, _, _, found = unpack(peer.ask(GET_RANGE, pack([max(1, top - 1), top]), cls=BULK))
+        *_, found = unpack(peer.ask(GET_RANGE, pack([max(1, top - 1), top, 0]), cls=BULK))
         by_round = {}
         for each in found:
             certificate = Certificate(insider.chain, each)

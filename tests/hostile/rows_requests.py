@@ -17,6 +17,8 @@ from rows_frames import CHUNK, submission, violation
 # What a reply with certificates may have, and the time that the node waits for one.
 REPLY_BYTES = 8 * MIB
 PATIENCE = 1.0
+# After which it asks a second member for the same.
+HEDGE = 0.2
 
 
 def flood(peer, method, body, cls, width, refused):
@@ -181,7 +183,7 @@ def withheld(arena):
         begin = time.monotonic()
         voted(peer, digest)  # the node has the batch
         took = time.monotonic() - begin
-    check(PATIENCE * 0.9 < took < 10, f"the batch was there after {took:.1f} s")
+    check(HEDGE * 0.9 < took < 10, f"the batch was there after {took:.1f} s")
     return f"the batch came from others after {took:.2f} s"
 
 
@@ -202,13 +204,14 @@ def endless(arena):
                 answer(peer, request, GET_BATCHES, bytes(1000), flags=0, chunk=chunk)
         took = time.monotonic() - begin
         peer.sock.settimeout(20)
-        check((CANCEL, request) in ended, f"the reply was not cancelled: {ended}")
+        while (CANCEL, request) not in ended:
+            ended.append(peer.wanted(CANCEL)[:5:4])
         # Certificates without end, none of which it asks for: it asks again, less and less often.
         request, wanted = lure(peer, arena.signer)
-        useless = unpack(peer.ask(GET_RANGE, pack([1, 1]), cls=BULK))[3]
+        useless = unpack(peer.ask(GET_RANGE, pack([1, 1, 0]), cls=BULK))[-1]
         asks, begin = 0, time.monotonic()
         while time.monotonic() - begin < 2:
-            answer(peer, request, GET_CERTIFICATES, pack([1, 10**9, True, useless]))
+            answer(peer, request, GET_CERTIFICATES, pack([1, 10**9, 1, 10**9, True, 1, 0, 1, useless]))
             asks += 1
             peer.sock.settimeout(2)
             try:

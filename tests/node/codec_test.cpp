@@ -53,49 +53,6 @@ TEST_CASE("lists of digests hold 1 to 1,000") {
     CHECK_FALSE(decode_digests(PackWriter().array(1).array(1).bin(as_bytes("short")).take()));
 }
 
-TEST_CASE("requests for batches name 1 to 1,000 with the rounds in which they were sealed") {
-    const std::vector<dag::WantedBatch> wanted = {{digest(1), dag::Round{7}}, {digest(2), dag::Round{0}}};
-    const SharedBytes encoded = encode_wanted(wanted);
-    CHECK(decode_wanted(*encoded) == wanted);
-    refuses_other_lengths(*encoded, [](const Bytes& bytes) { return decode_wanted(bytes); });
-    CHECK_FALSE(decode_wanted(PackWriter().array(1).array(0).take()));
-    PackWriter many;
-    many.array(1).array(kDigestsMax + 1);
-    for (std::uint32_t at = 0; at <= kDigestsMax; ++at) many.array(2).digest(digest(1)).u64(1);
-    CHECK_FALSE(decode_wanted(many.view()));
-    CHECK_FALSE(decode_wanted(PackWriter().array(1).array(1).digest(digest(1)).take()));
-}
-
-TEST_CASE("ranges ascend and begin above genesis") {
-    CHECK(decode_range(*encode_range(dag::Round{3}, dag::Round{9})) ==
-          std::pair{dag::Round{3}, dag::Round{9}});
-    CHECK_FALSE(decode_range(*encode_range(dag::Round{9}, dag::Round{3})));
-    CHECK_FALSE(decode_range(*encode_range(dag::Round{0}, dag::Round{3})));
-    CHECK_FALSE(decode_range(PackWriter().array(2).u64(1).boolean(true).take()));
-}
-
-TEST_CASE("certificates and batches of a reply come back as they were") {
-    CertificateList list{dag::Round{2}, dag::Round{7}, true, {{1, 2, 3}, {4}}};
-    const SharedBytes encoded = encode_certificates(list);
-    const auto view = decode_certificates(*encoded);
-    REQUIRE(view);
-    CHECK(view->lowest_held == dag::Round{2});
-    CHECK(view->highest_held == dag::Round{7});
-    CHECK(view->has_more);
-    REQUIRE(view->certificates.size() == 2);
-    CHECK(
-        std::equal(view->certificates[0].begin(), view->certificates[0].end(), list.certificates[0].begin()));
-    refuses_other_lengths(*encoded, [](const Bytes& bytes) { return decode_certificates(bytes); });
-
-    const SharedBytes batches = encode_batches({share({1, 2}), share({3})});
-    const auto slices = decode_batches(batches);
-    REQUIRE(slices);
-    REQUIRE(slices->size() == 2);
-    CHECK(slices->at(1).bytes.front() == 3);
-    CHECK(slices->at(1).owner == batches);
-    CHECK_FALSE(decode_batches(share(PackWriter().array(1).array(0).take())));
-}
-
 TEST_CASE("a submission names its stage and 1 to 4,096 transactions") {
     const SharedBytes encoded = encode_submit(Stage::executed, {as_bytes("a"), as_bytes("bc")});
     const auto request = decode_submit(encoded);

@@ -66,7 +66,9 @@ TEST_CASE("every kind of fault alone leaves its mark and is survived", "[simulat
         FaultCounts injected{};
         for (std::uint64_t seed = 1; seed <= 6; ++seed) {
             // Only who has lost something asks for it.
-            const std::string also = fault == Fault::lying_reply ? ",loss" : "";
+            const bool of_replies = fault == Fault::lying_reply || fault == Fault::withhold_reply ||
+                                    fault == Fault::slow_reply || fault == Fault::crash_reply;
+            const std::string also = of_replies ? ",loss" : "";
             const Result result = simulate(options_of(seed, std::string(name(fault)) + also));
             INFO(name(fault) << " with seed " << seed);
             if (result.violation) FAIL_CHECK(result.violation->invariant << ": " << result.violation->what);
@@ -84,6 +86,7 @@ TEST_CASE("fault lists are read and written in one form", "[simulator]") {
     CHECK(set->text() == "loss,crash");
     CHECK(FaultSet::parse(FaultSet::parse("all")->text()) == FaultSet::parse("benign,byzantine"));
     CHECK(FaultSet::parse("none")->empty());
+    CHECK(FaultSet::parse("sync")->contains(Fault::islands));
     CHECK_FALSE(FaultSet::parse("crahs").has_value());
 }
 

@@ -72,7 +72,8 @@ Expected<std::optional<FaultSet>, Usage> read_faults(const std::string& words) {
     const auto faults = file ? FaultSet::parse(text.str()) : std::nullopt;
     if (faults) return std::optional<FaultSet>{*faults};
     FaultSet all = *FaultSet::parse("all");
-    return Unexpected{Usage{"--faults is a file or a list of: all, none, benign, byzantine, " + all.text()}};
+    return Unexpected{
+        Usage{"--faults is a file or a list of: all, none, benign, byzantine, sync, " + all.text()}};
 }
 
 Expected<Swarm, Usage> read(const CommandWords& words) {

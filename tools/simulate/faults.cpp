@@ -4,39 +4,45 @@ namespace monodon::sim {
 
 namespace {
 
-constexpr std::array<std::string_view, kFaults> kNames = {"loss",
-                                                          "duplicate",
-                                                          "reorder",
-                                                          "partition",
-                                                          "one-way",
-                                                          "flapping",
-                                                          "bandwidth",
-                                                          "slow",
-                                                          "silent",
-                                                          "pause",
-                                                          "crash",
-                                                          "blackout",
-                                                          "dead",
-                                                          "mute",
-                                                          "clock",
-                                                          "slow-disk",
-                                                          "disk-full",
-                                                          "write-error",
-                                                          "backup",
-                                                          "equivocate",
-                                                          "double-vote",
-                                                          "withhold-certificate",
-                                                          "withhold-batch",
-                                                          "selective",
-                                                          "far-future",
-                                                          "invalid-parents",
-                                                          "lying-reply",
-                                                          "false-claim",
-                                                          "twin"};
+constexpr std::array<std::string_view, kFaults> kNames = {"loss",           "duplicate",
+                                                          "reorder",        "partition",
+                                                          "one-way",        "flapping",
+                                                          "bandwidth",      "slow",
+                                                          "silent",         "pause",
+                                                          "crash",          "blackout",
+                                                          "dead",           "mute",
+                                                          "clock",          "slow-disk",
+                                                          "disk-full",      "write-error",
+                                                          "backup",         "equivocate",
+                                                          "double-vote",    "withhold-certificate",
+                                                          "withhold-batch", "selective",
+                                                          "far-future",     "invalid-parents",
+                                                          "lying-reply",    "false-claim",
+                                                          "twin",           "withhold-reply",
+                                                          "slow-reply",     "crash-reply",
+                                                          "islands",        "own-loss"};
+
+/// What hurts those who fetch: all that answer badly, and all by which members come to lack different things.
+constexpr std::array kSyncFaults = {Fault::loss,
+                                    Fault::partition,
+                                    Fault::one_way,
+                                    Fault::crash,
+                                    Fault::withhold_certificate,
+                                    Fault::selective,
+                                    Fault::lying_reply,
+                                    Fault::withhold_reply,
+                                    Fault::slow_reply,
+                                    Fault::crash_reply,
+                                    Fault::islands,
+                                    Fault::own_loss};
 
 std::optional<FaultSet> group(std::string_view word) {
     FaultSet set;
     if (word == "none") return set;
+    if (word == "sync") {
+        for (const Fault fault : kSyncFaults) set.insert(fault);
+        return set;
+    }
     if (word != "all" && word != "benign" && word != "byzantine") return std::nullopt;
     for_each_fault([&](Fault fault) {
         if (word == "all" || is_byzantine(fault) == (word == "byzantine")) set.insert(fault);

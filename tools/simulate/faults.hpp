@@ -43,12 +43,21 @@ enum class Fault : std::uint8_t {
     lying_reply,
     false_claim,
     twin,
+    withhold_reply,
+    slow_reply,
+    // synchronisation, of honest members
+    crash_reply,
+    islands,
+    own_loss,
 };
-inline constexpr std::size_t kFaults = 29;
+inline constexpr std::size_t kFaults = 34;
 inline constexpr Fault kFirstByzantine = Fault::equivocate;
+inline constexpr Fault kLastByzantine = Fault::slow_reply;
 
 [[nodiscard]] std::string_view name(Fault fault);
-[[nodiscard]] constexpr bool is_byzantine(Fault fault) { return fault >= kFirstByzantine; }
+[[nodiscard]] constexpr bool is_byzantine(Fault fault) {
+    return fault >= kFirstByzantine && fault <= kLastByzantine;
+}
 
 /// Which faults a run may inject.
 class FaultSet {
@@ -60,7 +69,8 @@ class FaultSet {
     [[nodiscard]] bool any_byzantine() const;
     /// Names joined by commas; `none` for the empty set.
     [[nodiscard]] std::string text() const;
-    /// `all`, `none`, `benign`, `byzantine`, or names joined by commas. Nothing if a word is none of these.
+    /// `all`, `none`, `benign`, `byzantine`, `sync`, or names joined by commas. Nothing if a word is none of
+    /// these.
     [[nodiscard]] static std::optional<FaultSet> parse(std::string_view text);
     friend constexpr bool operator==(const FaultSet&, const FaultSet&) = default;
 

@@ -6,6 +6,7 @@
 
 #include "dag/ordering/orderer.hpp"
 #include "dag/sync/range_fetcher.hpp"
+#include "dag/sync/round_sync.hpp"
 
 namespace monodon::sim {
 
@@ -171,7 +172,8 @@ void Judge::session_broken(dag::ValidatorIndex by, NodeId at, const std::string&
 void Judge::status(NodeId node, const dag::EngineStatus& status) {
     if (!honest_(node)) return;
     const std::size_t members = committee_.size();
-    const std::size_t requests = 4 * members + dag::RangeFetcher::kRequestsMax;
+    const std::size_t requests =
+        4 * members + dag::RangeFetcher::kRequestsMax + 2 * dag::RoundSync::kRequestsMax;
     const bool bounded = status.suspended <= members * (ahead_ + 1) && status.pending_headers <= members &&
                          status.requests_in_flight <= requests && status.pending_payload <= known_.size() &&
                          status.missing_batches <= known_.size();

@@ -49,6 +49,7 @@ void Member::start() {
 
 void Member::crash(bool none) {
     if (!running()) return;
+    const dag::SyncStats fetched = fetched_in_this_life();
     ++life_;
     engine_.reset();
     worker_.reset();
@@ -59,6 +60,8 @@ void Member::crash(bool none) {
     to_apply_.clear();
     applying_ = false;
     crash_in_ = 0;
+    crash_when_asked_ = false;
+    fetched_ += fetched;
     write_fails_ = false;
     disk_.crash(random_, none);
     states_.resize(disk_.applied().value() + 1);
@@ -90,6 +93,8 @@ void Member::pause(Time until) {
 
 void Member::heal() {
     crash_in_ = 0;
+    crash_when_asked_ = false;
+    deaf_to_.reset();
     write_fails_ = false;
     disk_full_until_ = {};
     disk_extra_ = Duration{0};
@@ -97,6 +102,20 @@ void Member::heal() {
         paused_until_ = world_.queue.now();
         for (const auto& action : std::exchange(backlog_, {})) later(Duration{0}, action);
     }
+}
+
+dag::SyncStats Member::fetched_in_this_life() const {
+    if (!running()) return {};
+    const dag::SyncStatus sync = engine_->status().sync;
+    dag::SyncStats sum;
+    for (const auto& [key, stats] : sync.by_peer) sum += stats;
+    return sum;
+}
+
+dag::SyncStats Member::fetched() const {
+    dag::SyncStats sum = fetched_;
+    sum += fetched_in_this_life();
+    return sum;
 }
 
 void Member::restore_application(dag::CommitIndex index) {
@@ -160,7 +179,12 @@ void Member::send(dag::ValidatorIndex to, Packet packet) {
     if (!connected_.contains(to)) return;
     if (!mischief_) return world_.send(node_, to, std::move(packet));
     for (Packet& each : mischief_->outgoing(to, std::move(packet))) {
-        world_.send(node_, to, std::move(each));
+        const Duration delay = mischief_->delay(each);
+        if (delay == Duration{0}) {
+            world_.send(node_, to, std::move(each));
+        } else {
+            later(delay, [this, to, each = std::move(each)] { world_.send(node_, to, each); });
+        }
     }
 }
 

@@ -57,6 +57,10 @@ class Member {
     // ---- faults
     /// Ends when so many more writes have passed a boundary: queued, durable, told.
     void crash_at_write(unsigned boundaries) { crash_in_ = boundaries; }
+    /// Ends when it is asked for something.
+    void crash_when_asked() { crash_when_asked_ = true; }
+    /// Loses half of what comes of some kinds from some members, until it is told other ones.
+    void set_deaf(std::uint64_t kinds) { deaf_to_ = kinds; }
     /// The next sync fails, which ends the process.
     void fail_write() { write_fails_ = true; }
     /// Does nothing until then; what comes meanwhile waits.
@@ -87,6 +91,8 @@ class Member {
     [[nodiscard]] const Disk& disk() const { return disk_; }
     [[nodiscard]] dag::CommitIndex applied() const { return dag::CommitIndex{states_.size() - 1}; }
     [[nodiscard]] dag::EngineStatus status() const { return engine_->status(); }
+    /// What it has fetched in all its lives.
+    [[nodiscard]] dag::SyncStats fetched() const;
     [[nodiscard]] dag::ValidatorIndex self() const { return self_; }
     [[nodiscard]] NodeId node() const { return node_; }
 
@@ -98,6 +104,8 @@ class Member {
     void give(dag::Event event);
     /// Any ratings of the others, again and again: progress must not depend on them.
     void rate_peers();
+    [[nodiscard]] dag::SyncStats fetched_in_this_life() const;
+    [[nodiscard]] bool is_deaf_to(dag::ValidatorIndex from, const Packet& packet);
     void step(const dag::Event& event);
     [[nodiscard]] WorkerPorts worker_ports();
     void send(dag::ValidatorIndex to, Packet packet);
@@ -132,9 +140,7 @@ class Member {
     void take(dag::ValidatorIndex from, const Ack& ack);
     void take(dag::ValidatorIndex from, const Request& request);
     void take(dag::ValidatorIndex from, const Reply& reply);
-    [[nodiscard]] std::optional<dag::CertificatesReply> read(const dag::RequestBody& asked,
-                                                             const Reply& reply);
-    [[nodiscard]] Reply answer(dag::ValidatorIndex from, const dag::RequestBody& wanted) const;
+    [[nodiscard]] dag::SyncResponse answer(dag::ValidatorIndex from, const dag::SyncRequest& request) const;
     /// Sends what has a place in the window.
     void ask(dag::ValidatorIndex to);
     void expire_requests(dag::ValidatorIndex to);
@@ -169,6 +175,10 @@ class Member {
     Time disk_full_until_{};
     Duration disk_extra_{0};
     unsigned crash_in_ = 0;
+    bool crash_when_asked_ = false;
+    /// A bit for each kind of packet and half of the members.
+    std::optional<std::uint64_t> deaf_to_;
+    dag::SyncStats fetched_;
     bool write_fails_ = false;
     dag::AuthorSet connected_;
     dag::Round round_;

@@ -1,21 +1,60 @@
 #include <algorithm>
 
+#include "dag/sync/reply.hpp"
+#include "dag/sync/responder.hpp"
 #include "tools/simulate/member.hpp"
 
 namespace monodon::sim {
 
 namespace {
 
-constexpr std::size_t kCertificatesPerReply = 256;
+/// Small, so that answers have a rest.
+constexpr std::size_t kCertificatesPerReply = 64;
 
-using Certificates = std::vector<std::shared_ptr<const dag::Certificate>>;
+/// A member's disk as others may read it.
+class Source final : public dag::SyncSource {
+ public:
+    Source(const Disk& disk, const dag::Committee& committee) : disk_(disk), committee_(committee) {}
+
+    [[nodiscard]] dag::Held held() const override {
+        dag::Held held;
+        if (!disk_.certificates().empty()) held.highest = disk_.certificates().rbegin()->first.round;
+        held.newest_commit = disk_.last_commit();
+        return held;
+    }
+    [[nodiscard]] dag::AuthorSet everybody() const override { return committee_.everybody(); }
+    [[nodiscard]] std::optional<dag::VerifiedCertificate> certificate(const Digest& header) const override {
+        const dag::VerifiedCertificate* found = disk_.certificate(header);
+        return found == nullptr ? std::nullopt : std::optional(*found);
+    }
+    [[nodiscard]] Page certificates(dag::Slot first, dag::Round last, std::size_t most,
+                                    std::size_t bytes) const override {
+        return dag::page_of(disk_.certificates(), first, last, most, bytes);
+    }
+    [[nodiscard]] SharedBytes batch(const dag::WantedBatch& wanted) const override {
+        const Batch* found = disk_.find_batch(wanted.digest);
+        return found == nullptr ? nullptr : found->bytes;
+    }
+    [[nodiscard]] std::shared_ptr<const dag::Header> newest_header(
+        dag::ValidatorIndex author) const override {
+        const auto& all = disk_.certificates();
+        const auto newest = std::find_if(all.rbegin(), all.rend(),
+                                         [author](const auto& each) { return each.first.author == author; });
+        if (newest == all.rend()) return nullptr;
+        return std::make_shared<const dag::Header>(newest->second->header);
+    }
+
+ private:
+    const Disk& disk_;
+    const dag::Committee& committee_;
+};
 
 }  // namespace
 
 void Member::receive(dag::ValidatorIndex from, const Packet& packet) {
     enter(life_, [this, from, packet] {
         // A connection that is gone delivers nothing.
-        if (!connected_.contains(from)) return;
+        if (!connected_.contains(from) || is_deaf_to(from, packet)) return;
         if (mischief_) {
             for (auto& [to, each] : mischief_->incoming(from, packet))
                 world_.send(node_, to, std::move(each));
@@ -56,14 +95,22 @@ void Member::take(dag::ValidatorIndex from, const Batch& batch) { worker_->recei
 
 void Member::take(dag::ValidatorIndex from, const Ack& ack) { worker_->acknowledged(from, ack.batch); }
 
+bool Member::is_deaf_to(dag::ValidatorIndex from, const Packet& packet) {
+    const std::uint64_t bit = 2 * packet.index() + from.value() % 2;
+    if (!deaf_to_ || (*deaf_to_ >> bit & 1U) == 0 || ratings_.chance(50)) return false;
+    ++world_.injected[static_cast<std::size_t>(Fault::own_loss)];
+    return true;
+}
+
 void Member::take(dag::ValidatorIndex from, const Request& request) {
+    if (crash_when_asked_) {
+        ++world_.injected[static_cast<std::size_t>(Fault::crash_reply)];
+        return crash(false);
+    }
     Answering& answering = answering_.try_emplace(from, from < self_).first->second;
     std::optional<std::string> broken;
     if (answering.begin(request, clock(), broken)) {
-        Reply reply = answer(from, request.body);
-        reply.connection = request.connection;
-        reply.id = request.id;
-        send(from, std::move(reply));
+        send(from, Reply{request.connection, request.id, answer(from, request.body)});
         answering.finish(request.id);
     } else if (broken) {
         // Where packets come twice or out of order the rules of a session do not hold.
@@ -72,45 +119,11 @@ void Member::take(dag::ValidatorIndex from, const Request& request) {
     }
 }
 
-/// As node/responder: from what is durable, within the limits of one reply.
-Reply Member::answer(dag::ValidatorIndex from, const dag::RequestBody& request) const {
-    Reply reply;
-    if (const auto* wanted = std::get_if<dag::GetCertificates>(&request)) {
-        Certificates found;
-        for (const Digest& digest : wanted->headers) {
-            const dag::VerifiedCertificate* each = disk_.certificate(digest);
-            if (each != nullptr) found.push_back(each->shared());
-        }
-        reply.found = std::move(found);
-    } else if (const auto* range = std::get_if<dag::GetCertificatesInRange>(&request)) {
-        Certificates found;
-        auto each = disk_.certificates().lower_bound({range->first, dag::ValidatorIndex{0}});
-        for (; each != disk_.certificates().end() && each->first.round <= range->last; ++each) {
-            if (found.size() == kCertificatesPerReply) {
-                reply.has_more = true;
-                break;
-            }
-            found.push_back(each->second.shared());
-        }
-        reply.found = std::move(found);
-    } else if (std::holds_alternative<dag::GetHighestRound>(request)) {
-        // The highest, and the asker's newest.
-        Certificates found;
-        const auto& all = disk_.certificates();
-        if (!all.empty()) found.push_back(all.rbegin()->second.shared());
-        const auto ours = std::find_if(all.rbegin(), all.rend(),
-                                       [from](const auto& each) { return each.first.author == from; });
-        if (ours != all.rend()) found.push_back(ours->second.shared());
-        reply.found = std::move(found);
-    } else {
-        std::vector<Batch> found;
-        for (const dag::WantedBatch& named : std::get<dag::GetBatches>(request).batches) {
-            const Batch* batch = disk_.find_batch(named.digest);
-            if (batch != nullptr) found.push_back(*batch);
-        }
-        reply.found = std::move(found);
-    }
-    return reply;
+/// From what is durable, as node/responder.
+dag::SyncResponse Member::answer(dag::ValidatorIndex from, const dag::SyncRequest& request) const {
+    dag::AnswerBudget budget;
+    budget.certificates = kCertificatesPerReply;
+    return dag::answer(Source(disk_, world_.keys.committee()), request, from, budget);
 }
 
 void Member::change_connection(dag::ValidatorIndex peer, bool connected) {
@@ -149,27 +162,6 @@ void Member::expire_requests(dag::ValidatorIndex to) {
     ask(to);
 }
 
-std::optional<dag::CertificatesReply> Member::read(const dag::RequestBody& asked, const Reply& reply) {
-    const auto* found = std::get_if<Certificates>(&reply.found);
-    if (found == nullptr) return std::nullopt;
-    dag::CertificatesReply certificates;
-    certificates.has_more = reply.has_more;
-    for (const auto& each : *found) {
-        const auto verified = world_.keys.check(each);
-        if (!verified) return std::nullopt;
-        if (const auto* digests = std::get_if<dag::GetCertificates>(&asked)) {
-            const auto& headers = digests->headers;
-            if (std::find(headers.begin(), headers.end(), each->header.digest) == headers.end()) {
-                return std::nullopt;
-            }
-        } else if (const auto* range = std::get_if<dag::GetCertificatesInRange>(&asked)) {
-            if (each->header.round < range->first || each->header.round > range->last) return std::nullopt;
-        }
-        certificates.certificates.push_back(*verified);
-    }
-    return certificates;
-}
-
 void Member::take(dag::ValidatorIndex from, const Reply& reply) {
     const auto asking = asking_.find(from);
     if (asking == asking_.end()) return;
@@ -177,31 +169,20 @@ void Member::take(dag::ValidatorIndex from, const Reply& reply) {
     if (!asked) return;
     ask(from);
     const dag::RequestId id = asked->name;
-    const auto fail = [&](dag::RequestFailure why) { step(dag::ReplyReceived{id, dag::RequestFailed{why}}); };
-    const auto* wanted = std::get_if<dag::GetBatches>(&asked->body);
-    if (wanted == nullptr) {
-        auto certificates = read(asked->body, reply);
-        if (!certificates) {
-            ++world_.refused;
-            return fail(dag::RequestFailure::bad_reply);
-        }
-        if (std::holds_alternative<dag::GetHighestRound>(asked->body)) {
-            dag::HighestRoundReply highest;
-            for (const dag::VerifiedCertificate& each : certificates->certificates) {
-                if (!highest.highest) highest.highest = each;
-                if (each->header.author == self_) {
-                    highest.ours = dag::Verification::trusted(dag::Header(each->header));
-                }
-            }
-            return step(dag::ReplyReceived{id, std::move(highest)});
-        }
-        const bool by_digest = std::holds_alternative<dag::GetCertificates>(asked->body);
-        if (by_digest && certificates->certificates.empty()) return fail(dag::RequestFailure::not_found);
-        return step(dag::ReplyReceived{id, std::move(*certificates)});
+    const dag::ReplyChecks checks{[this](const auto& each) { return world_.keys.check(each); },
+                                  [this](const auto& each) { return world_.keys.check(each); }};
+    if (const auto body = dag::read_reply(self_, asked->body, reply.response, checks)) {
+        const auto* failed = std::get_if<dag::RequestFailed>(&*body);
+        if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) ++world_.refused;
+        return step(dag::ReplyReceived{id, *body});
     }
-    const auto* batches = std::get_if<std::vector<Batch>>(&reply.found);
-    if (batches == nullptr || batches->empty()) return fail(dag::RequestFailure::not_found);
-    worker_->fetched(*batches, wanted->batches, [this, id](std::size_t stored) {
+    std::vector<Batch> batches;
+    for (const SharedBytes& bytes : std::get<dag::Batches>(reply.response).batches) {
+        const auto view = dag::parse_batch(world_.keys.committee(), *bytes);
+        if (view) batches.push_back({payload_entry(world_.keys.committee(), *view, *bytes), bytes});
+    }
+    std::vector<Digest> expected = dag::asked_digests(asked->body);
+    worker_->fetched(batches, expected, [this, id](std::size_t stored) {
         if (stored == 0) {
             ++world_.refused;
             return give(dag::ReplyReceived{id, dag::RequestFailed{dag::RequestFailure::bad_reply}});

@@ -30,6 +30,13 @@ bool Mischief::is_shunned(dag::ValidatorIndex to, dag::Round round) {
     return shunned_.contains(to);
 }
 
+Duration Mischief::delay(const Packet& packet) {
+    if (!std::holds_alternative<Reply>(packet) || !does(Fault::slow_reply)) return Duration{0};
+    count(Fault::slow_reply);
+    // Some come before the asker has given up, some after.
+    return std::chrono::milliseconds(random_.between(50, 3'000));
+}
+
 std::vector<Packet> Mischief::outgoing(dag::ValidatorIndex to, Packet packet) {
     std::vector<Packet> out;
     if (auto* header = std::get_if<HeaderPtr>(&packet)) {
@@ -152,11 +159,25 @@ void Mischief::certificates(std::shared_ptr<const dag::Certificate> certificate,
     out.emplace_back(std::move(certificate));
 }
 
+std::shared_ptr<const dag::Certificate> Mischief::forged(const dag::Certificate& certificate,
+                                                         bool with_digest) const {
+    dag::Certificate made = certificate;
+    ++made.header.created_at;
+    if (with_digest) sign_header(keys_.committee(), keys_.signer(self_), made.header);
+    return std::make_shared<const dag::Certificate>(std::move(made));
+}
+
 void Mischief::replies(Reply reply, std::vector<Packet>& out) {
-    auto* batches = std::get_if<std::vector<Batch>>(&reply.found);
+    auto* batches = std::get_if<dag::Batches>(&reply.response);
     if (batches != nullptr && does(Fault::withhold_batch)) {
         count(Fault::withhold_batch);
-        batches->clear();
+        batches->batches.clear();
+    }
+    if (does(Fault::withhold_reply) && random_.chance(70)) {
+        count(Fault::withhold_reply);
+        reply.response = dag::Empty{};
+        out.emplace_back(std::move(reply));
+        return;
     }
     if (!does(Fault::lying_reply) || random_.chance(30)) {
         out.emplace_back(std::move(reply));
@@ -166,21 +187,22 @@ void Mischief::replies(Reply reply, std::vector<Packet>& out) {
     const std::uint64_t how = random_.below(4);
     if (how == 0) return;  // no answer at all
     if (batches != nullptr) {
-        for (Batch& each : *batches) {
-            auto bytes = std::make_shared<Bytes>(*each.bytes);
+        for (SharedBytes& each : batches->batches) {
+            auto bytes = std::make_shared<Bytes>(*each);
             bytes->back() ^= 1U;
-            each.bytes = std::move(bytes);
+            each = std::move(bytes);
         }
-        if (how == 1) batches->clear();
-    } else {
-        auto& found = std::get<std::vector<std::shared_ptr<const dag::Certificate>>>(reply.found);
+        if (how == 1) batches->batches.clear();
+    } else if (auto* list = std::get_if<dag::Certificates>(&reply.response)) {
+        auto& found = list->certificates;
         if (how == 1) found.resize(found.size() / 2);
         for (auto& each : found) {
-            if (how == 1 || !random_.chance(50)) continue;
-            dag::Certificate forged = *each;
-            ++forged.header.created_at;
-            if (how == 2) sign_header(keys_.committee(), keys_.signer(self_), forged.header);
-            each = std::make_shared<const dag::Certificate>(std::move(forged));
+            if (how != 1 && random_.chance(50)) each = forged(*each, how == 2);
+        }
+    } else if (auto* highest = std::get_if<dag::HighestRound>(&reply.response)) {
+        if (how == 1) highest->certificate.reset();
+        if (how != 1 && highest->certificate) {
+            highest->certificate = forged(*highest->certificate, how == 2);
         }
     }
     out.emplace_back(std::move(reply));

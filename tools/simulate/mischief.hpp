@@ -20,6 +20,8 @@ class Mischief {
 
     /// What really leaves instead of this packet.
     [[nodiscard]] std::vector<Packet> outgoing(dag::ValidatorIndex to, Packet packet);
+    /// How much later than that.
+    [[nodiscard]] Duration delay(const Packet& packet);
     /// What is sent because of a packet that came, before the engine sees it.
     [[nodiscard]] std::vector<std::pair<dag::ValidatorIndex, Packet>> incoming(dag::ValidatorIndex from,
                                                                                const Packet& packet);
@@ -40,6 +42,9 @@ class Mischief {
     void collect_votes(const HeaderPtr& made);
     void certificates(std::shared_ptr<const dag::Certificate> certificate, std::vector<Packet>& out);
     void replies(Reply reply, std::vector<Packet>& out);
+    /// Another header than a quorum has signed; `with_digest` one that is consistent in itself.
+    [[nodiscard]] std::shared_ptr<const dag::Certificate> forged(const dag::Certificate& certificate,
+                                                                 bool with_digest) const;
     [[nodiscard]] HeaderPtr sign(dag::Header header) const;
 
     FaultSet faults_;

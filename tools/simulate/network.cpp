@@ -29,23 +29,16 @@ struct Size {
     std::size_t operator()(const Batch& batch) const { return batch.bytes->size(); }
     std::size_t operator()(const Ack&) const { return 32; }
     std::size_t operator()(const Request& request) const {
-        if (const auto* certificates = std::get_if<dag::GetCertificates>(&request.body)) {
-            return 32 * certificates->headers.size();
-        }
-        if (const auto* batches = std::get_if<dag::GetBatches>(&request.body)) {
-            return 40 * batches->batches.size();
-        }
-        return 16;
+        const auto* missing = std::get_if<dag::GetMissingCertificates>(&request.body);
+        if (missing != nullptr) return 32 + missing->known.authors.size();
+        return 16 + 40 * dag::asked_digests(request.body).size();
     }
     std::size_t operator()(const Reply& reply) const {
-        std::size_t bytes = 0;
-        if (const auto* batches = std::get_if<std::vector<Batch>>(&reply.found)) {
-            for (const Batch& each : *batches) bytes += each.bytes->size();
-        } else {
-            for (const auto& each :
-                 std::get<std::vector<std::shared_ptr<const dag::Certificate>>>(reply.found)) {
-                bytes += size_of_certificate(*each);
-            }
+        std::size_t bytes = 32;
+        if (const auto* batches = std::get_if<dag::Batches>(&reply.response)) {
+            for (const SharedBytes& each : batches->batches) bytes += each->size();
+        } else if (const auto* found = std::get_if<dag::Certificates>(&reply.response)) {
+            for (const auto& each : found->certificates) bytes += size_of_certificate(*each);
         }
         return bytes;
     }

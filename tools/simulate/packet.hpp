@@ -26,12 +26,10 @@ struct Request {
     std::uint64_t id = 0;
     dag::RequestBody body;
 };
-/// Empty lists where nothing was found.
 struct Reply {
     std::uint64_t connection = 0;
     std::uint64_t id = 0;
-    std::variant<std::vector<std::shared_ptr<const dag::Certificate>>, std::vector<Batch>> found;
-    bool has_more = false;
+    dag::SyncResponse response;
 };
 
 /// What crosses a link: nothing in it was checked.

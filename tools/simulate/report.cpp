@@ -82,6 +82,14 @@ std::string summary(const Totals& totals, double seconds) {
                         sum.acknowledged, sum.executed, sum.reproposals);
     text += fmt::format("network      {} packets, {} bytes, {} requests timed out\n", sum.packets, sum.bytes,
                         sum.request_timeouts);
+    const dag::SyncStats& fetched = sum.fetched;
+    text += fmt::format(
+        "fetched      {} certificates, {} came twice; {} bytes useful, {} wasted ({:.1f} %); {} of {} "
+        "requests "
+        "failed\n",
+        fetched.certificates_synced, fetched.certificates_duplicate, fetched.bytes_useful,
+        fetched.bytes_wasted, 100 * ratio(fetched.bytes_wasted, fetched.bytes_useful + fetched.bytes_wasted),
+        fetched.requests_failed, fetched.requests);
     text += fmt::format("misbehaviour {} equivocations seen, {} objects refused\n", sum.equivocations,
                         sum.refused);
     text += fmt::format("healing      {:.1f} s at the longest\n",
@@ -117,12 +125,16 @@ std::string summary_json(const Totals& totals, double seconds) {
         R"("named":{},"ordered":{},"settled_anchors_percent":{:.2f},"latency_message_delays":)"
         R"({{"median":{:.1f},"p95":{:.1f},"mean":{:.2f}}},"latency_message_delays_of_10_ms":)"
         R"({{"median":{:.1f},"p95":{:.1f},"mean":{:.2f}}},"batches":{},"acknowledged":{},"executed":{},)"
-        R"("sealed_again":{},"packets":{},"bytes":{},"request_timeouts":{},"equivocations":{},"refused":{},)"
+        R"("sealed_again":{},"fetched":{{"certificates":{},"duplicates":{},"bytes_useful":{},)"
+        R"("bytes_wasted":{},"requests":{},"requests_failed":{}}},"packets":{},"bytes":{},)"
+        R"("request_timeouts":{},"equivocations":{},"refused":{},)"
         R"("longest_healing_s":{:.3f},"led_astray":{},"trace_hash":"{:016x}","seconds":{:.3f},"faults":{{)",
         totals.seeds, totals.violations, hours(sum.virtual_time), sum.commits, sum.skipped, sum.certificates,
         sum.referenced, sum.ordered_certificates, settled_percent(sum), taken.median, taken.high, taken.mean,
         far.median, far.high, far.mean, sum.batches, sum.acknowledged, sum.executed, sum.reproposals,
-        sum.packets, sum.bytes, sum.request_timeouts, sum.equivocations, sum.refused,
+        sum.fetched.certificates_synced, sum.fetched.certificates_duplicate, sum.fetched.bytes_useful,
+        sum.fetched.bytes_wasted, sum.fetched.requests, sum.fetched.requests_failed, sum.packets, sum.bytes,
+        sum.request_timeouts, sum.equivocations, sum.refused,
         static_cast<double>(totals.longest_healing.count()) / 1e6, totals.led_astray, totals.trace_hash,
         seconds);
     bool first = true;

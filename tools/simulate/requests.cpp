@@ -9,8 +9,7 @@ constexpr net::WindowLimits kWindows{64, 16, 4, net::kMessageBytesMax};
 
 /// As node/router sends them.
 net::MessageClass class_of(const dag::RequestBody& body) {
-    return std::holds_alternative<dag::GetCertificatesInRange>(body) ? net::MessageClass::bulk
-                                                                     : net::MessageClass::interactive;
+    return dag::is_bulk(body) ? net::MessageClass::bulk : net::MessageClass::interactive;
 }
 
 }  // namespace

@@ -174,6 +174,9 @@ Result Simulation::result() {
     result.equivocations = world_->equivocations;
     result.request_timeouts = world_->timeouts;
     result.refused = world_->refused;
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (is_honest(node)) result.fetched += members_[node]->fetched();
+    }
     result.packets = network.packets;
     result.bytes = network.bytes;
     result.latencies = world_->latencies;

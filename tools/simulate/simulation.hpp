@@ -38,6 +38,8 @@ struct Result {
     std::uint64_t refused = 0;
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
+    /// What honest members fetched of certificates.
+    dag::SyncStats fetched{};
     /// Of each commit: between the header of its anchor and the first decision on it.
     std::vector<Duration> latencies;
     /// One message, on the average, in this run.
@@ -100,6 +102,7 @@ class Simulation {
     void check_progress();
     [[nodiscard]] bool has_recovered() const;
     [[nodiscard]] std::string what_is_missing() const;
+    [[nodiscard]] std::string what_differs() const;
     [[nodiscard]] bool is_asked(NodeId node) const;
     [[nodiscard]] bool is_led_astray() const;
 

@@ -78,7 +78,8 @@ std::optional<NodeId> Simulation::victim() {
 
 /// The fault holds the member for this time.
 void Simulation::down(Fault fault, NodeId node, Duration time) {
-    if (fault != Fault::crash && fault != Fault::write_error) ++injected_[static_cast<std::size_t>(fault)];
+    if (fault != Fault::crash && fault != Fault::write_error && fault != Fault::crash_reply)
+        ++injected_[static_cast<std::size_t>(fault)];
     down_.insert(node);
     down_stake_ += options_.stakes[node];
     queue_.after(time, [this, fault, node] {
@@ -106,7 +107,11 @@ void Simulation::inject(Fault fault) {
         case Fault::partition:
         case Fault::one_way:
         case Fault::flapping:
+        case Fault::islands:
             return cut(fault);
+        case Fault::own_loss:
+            // Another choice of kinds and senders for each.
+            return other.set_deaf(chance_.next());
         case Fault::slow:
             count();
             network_->set_slow(any, plan_.links.delay * chance_.between(0, 20));
@@ -138,6 +143,9 @@ void Simulation::inject(Fault fault) {
         case Fault::crash:
             member.crash_at_write(static_cast<unsigned>(chance_.between(1, 30)));
             return down(fault, *node, time);
+        case Fault::crash_reply:
+            member.crash_when_asked();
+            return down(fault, *node, time);
         case Fault::write_error:
             member.fail_write();
             return down(fault, *node, time);
@@ -167,8 +175,9 @@ void Simulation::inject(Fault fault) {
 void Simulation::cut(Fault fault) {
     ++injected_[static_cast<std::size_t>(fault)];
     std::vector<std::pair<NodeId, NodeId>> links;
-    std::vector<bool> side;
-    for (NodeId node = 0; node < members_.size(); ++node) side.push_back(chance_.chance(50));
+    std::vector<std::uint64_t> side;
+    const std::uint64_t sides = fault == Fault::islands ? chance_.between(2, members_.size()) : 2;
+    for (NodeId node = 0; node < members_.size(); ++node) side.push_back(chance_.below(sides));
     const std::uint64_t percent = fault == Fault::one_way ? 30 : 100;
     for (NodeId from = 0; from < members_.size(); ++from) {
         for (NodeId to = 0; to < members_.size(); ++to) {
@@ -177,7 +186,8 @@ void Simulation::cut(Fault fault) {
         }
     }
     const std::uint64_t times = fault == Fault::flapping ? chance_.between(3, 10) : 1;
-    const Duration total = some_time();
+    // Islands may stay apart until the faults end.
+    const Duration total = fault == Fault::islands ? some_time() * chance_.between(1, 16) : some_time();
     const auto part = static_cast<std::int64_t>(2 * times);
     for (std::int64_t at = 0; at < part; ++at) {
         queue_.after(total * at / part, [this, links, at] {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -85,6 +86,31 @@ std::string Simulation::what_is_missing() const {
         if (led_astray_ && !is_asked(node) && judge_->outlived(last)) continue;
         return fmt::format("6 acknowledged is executed: batch {} of node {} is not", digest.short_hex(),
                            node);
+    }
+    return what_differs();
+}
+
+/// Of the rounds up to the end of the faults that nobody has collected yet, each member has what any has.
+std::string Simulation::what_differs() const {
+    dag::Round floor;
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (is_asked(node)) floor = std::max(floor, members_[node]->status().graph_floor);
+    }
+    std::map<dag::Slot, NodeId> somebody;
+    std::map<NodeId, std::size_t> held;
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (!is_asked(node)) continue;
+        const auto& all = members_[node]->disk().certificates();
+        auto at = all.lower_bound({next(floor), dag::ValidatorIndex{0}});
+        for (; at != all.end() && at->first.round <= healed_at_round_; ++at) {
+            somebody.emplace(at->first, node);
+            ++held[node];
+        }
+    }
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (!is_asked(node) || held[node] == somebody.size()) continue;
+        return fmt::format("10 the same DAG everywhere: node {} has {} of {} certificates above round {}",
+                           node, held[node], somebody.size(), floor.value());
     }
     return {};
 }

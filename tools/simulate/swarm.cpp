@@ -58,6 +58,7 @@ void Totals::add(const Result& result) {
     sum.refused += result.refused;
     sum.packets += result.packets;
     sum.bytes += result.bytes;
+    sum.fetched += result.fetched;
     sum.referenced += result.referenced;
     sum.settled_rounds += result.settled_rounds;
     sum.settled_anchors += result.settled_anchors;

@@ -77,14 +77,12 @@ void Worker::acknowledged(dag::ValidatorIndex from, const Digest& batch) {
     judge(at->second);
 }
 
-void Worker::fetched(const std::vector<Batch>& batches, const std::vector<dag::WantedBatch>& expected,
+void Worker::fetched(const std::vector<Batch>& batches, const std::vector<Digest>& expected,
                      std::function<void(std::size_t)> done) {
     Fetch fetch;
     fetch.done = std::move(done);
     for (const Batch& batch : batches) {
-        const bool asked = std::any_of(expected.begin(), expected.end(), [&](const dag::WantedBatch& each) {
-            return each.digest == batch.entry.batch;
-        });
+        const bool asked = std::find(expected.begin(), expected.end(), batch.entry.batch) != expected.end();
         if (!asked || !is_genuine(batch)) continue;
         ++fetch.stored;
         if (disk_.find_batch(batch.entry.batch) != nullptr) {

@@ -39,7 +39,7 @@ class Worker {
     void received(dag::ValidatorIndex from, const Batch& batch);
     void acknowledged(dag::ValidatorIndex from, const Digest& batch);
     /// Stores those that were asked for; `done(stored)` follows when they are durable.
-    void fetched(const std::vector<Batch>& batches, const std::vector<dag::WantedBatch>& expected,
+    void fetched(const std::vector<Batch>& batches, const std::vector<Digest>& expected,
                  std::function<void(std::size_t stored)> done);
     /// The sync that the member was asked for is over.
     void durable(const std::vector<Batch>& batches);

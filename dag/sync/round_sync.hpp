@@ -1,0 +1,72 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "dag/graph/suspended.hpp"
+#include "dag/sync/fetcher.hpp"
+
+namespace monodon::dag {
+
+/// What is here of the rounds from `first` through `last`: in the graph, or waiting for its parents.
+[[nodiscard]] KnownRounds known_rounds(const Graph& graph, const Suspended& suspended, Round first,
+                                       Round last);
+
+/// Asks for what is missing in a stretch of rounds, and says what is here as bitmaps, so that nothing comes
+/// twice. One member or several at a time, each with a part of its own; ten rounds a request at first, more
+/// or fewer as the members sustain it. What fails goes to another member; who failed is asked no more.
+/// Nothing is lost with it: what came is in the graph, and whoever begins again asks for the rest only.
+class RoundSync {
+ public:
+    struct Goal {
+        AuthorSet peers;
+        Round first;
+        Round last;
+    };
+    /// Keeps a reference to the preference.
+    RoundSync(Goal goal, ValidatorIndex self, Duration timeout, Preference& preference);
+
+    void poll(Time now, const Graph& graph, const Suspended& suspended, RequestIds& ids, Effects& out);
+    /// False if the request is not ours.
+    bool answered(RequestId id, const ReplyBody& reply, Time now);
+
+    [[nodiscard]] bool finished() const { return requests_.empty() && (peers_.empty() || !has_more()); }
+    /// Finished, and everything was answered: what is still missing nobody has who was asked.
+    [[nodiscard]] bool complete() const { return finished() && !has_more(); }
+    [[nodiscard]] std::uint64_t rounds_per_request() const { return rounds_; }
+    [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
+
+    static constexpr std::uint64_t kRoundsAtFirst = 10;
+    static constexpr std::uint64_t kRoundsMost = 128;
+    /// At a time, each of another member.
+    static constexpr std::size_t kRequestsMax = 3;
+
+ private:
+    struct Stretch {
+        Slot first;
+        Round last;
+    };
+    struct Request {
+        ValidatorIndex to;
+        Stretch stretch;
+        Time sent;
+    };
+    [[nodiscard]] bool has_more() const { return !again_.empty() || cursor_ <= last_; }
+    [[nodiscard]] Stretch take_stretch();
+
+    ValidatorIndex self_;
+    Duration timeout_;
+    Preference* preference_;
+    AuthorSet peers_;
+    /// Up to here parts were made.
+    Round cursor_;
+    Round last_;
+    std::uint64_t rounds_ = kRoundsAtFirst;
+    std::map<RequestId, Request> requests_;
+    unsigned barren_ = 0;
+    /// Rests of partial answers and parts that failed.
+    std::deque<Stretch> again_;
+};
+
+}  // namespace monodon::dag

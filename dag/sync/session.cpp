@@ -1,0 +1,169 @@
+#include "dag/sync/session.hpp"
+
+#include <algorithm>
+
+namespace monodon::dag {
+
+namespace {
+
+/// How far above the graph missing parents are asked for by digest: further up more than one round is
+/// missing.
+constexpr std::uint64_t kRoundsByDigest = 2;
+
+AuthorSet holders_of(const Certificate& certificate) {
+    AuthorSet holders = certificate.signers;
+    holders.insert(certificate.header.author);
+    return holders;
+}
+
+}  // namespace
+
+SyncSession::SyncSession(const Committee& committee, ValidatorIndex self, Round floor, Limits limits)
+    : committee_(committee),
+      self_(self),
+      limits_(limits),
+      graph_(committee, floor),
+      suspended_(limits.ahead, limits.suspended_bytes),
+      preference_(committee.size()),
+      fetcher_(self, limits.timeout, preference_) {}
+
+void SyncSession::connect(ValidatorIndex peer, bool connected, Time now) {
+    if (peer == self_) return;
+    if (connected) {
+        connected_.insert(peer);
+    } else {
+        connected_.erase(peer);
+    }
+    fetcher_.set_connected(peer, connected, now);
+}
+
+void SyncSession::sync_with_peer(ValidatorIndex peer) {
+    AuthorSet only;
+    only.insert(peer);
+    const RoundSync::Goal goal{only, next(graph_.floor()), above(graph_.highest(), limits_.ahead)};
+    with_peer_.push_back({peer, graph_.highest(), RoundSync(goal, self_, limits_.timeout, preference_)});
+}
+
+void SyncSession::request_certificates(const std::vector<HeaderRef>& wanted, const AuthorSet& holders) {
+    for (const HeaderRef& each : wanted) {
+        const bool here = graph_.contains(each) || suspended_.contains(each.slot());
+        if (!here) fetcher_.want_certificate(each.digest, each.round, holders, each.author);
+    }
+}
+
+void SyncSession::sync_missing_parents(const VerifiedCertificate& certificate) {
+    const Header& header = certificate->header;
+    if (graph_.has_all_parents(header)) return;
+    (void)suspended_.add(certificate, graph_.highest());
+    if (header.round <= above(graph_.highest(), kRoundsByDigest)) return want_parents();
+    // The highest round here may have holes.
+    const RoundSync::Goal goal{holders_of(*certificate) & connected_,
+                               std::max(next(graph_.floor()), graph_.highest()), below(header.round, 1)};
+    rounds_.emplace_back(goal, self_, limits_.timeout, preference_);
+}
+
+void SyncSession::sync_gaps(Round up_to) {
+    rounds_.emplace_back(RoundSync::Goal{connected_, next(graph_.floor()), up_to}, self_, limits_.timeout,
+                         preference_);
+}
+
+bool SyncSession::sync_and_process_certificate(const VerifiedCertificate& certificate) {
+    insert(certificate);
+    if (!graph_.contains(certificate->ref())) sync_missing_parents(certificate);
+    return graph_.contains(certificate->ref());
+}
+
+void SyncSession::insert(const VerifiedCertificate& certificate) {
+    std::vector<VerifiedCertificate> ready{certificate};
+    while (!ready.empty() && !conflict_) {
+        const VerifiedCertificate each = ready.back();
+        ready.pop_back();
+        const HeaderRef ref = each->ref();
+        switch (graph_.insert(each)) {
+            case Insertion::inserted:
+                fetcher_.found(ref.digest);
+                for (VerifiedCertificate& released : suspended_.release(next(ref.round), graph_)) {
+                    ready.push_back(std::move(released));
+                }
+                break;
+            case Insertion::missing_parents:
+                if (suspended_.add(each, graph_.highest())) fetcher_.found(ref.digest);
+                break;
+            case Insertion::duplicate:
+            case Insertion::below_floor:
+                fetcher_.found(ref.digest);
+                break;
+            case Insertion::conflict:
+                conflict_ = true;
+                break;
+        }
+    }
+}
+
+void SyncSession::want_parents() {
+    const Round limit = above(graph_.highest(), kRoundsByDigest);
+    for (const auto& [slot, certificate] : suspended_.all()) {
+        if (slot.round > limit) break;
+        for (const HeaderRef& parent : graph_.missing_parents(certificate->header)) {
+            if (suspended_.contains(parent.slot())) continue;
+            fetcher_.want_certificate(parent.digest, parent.round, holders_of(*certificate), slot.author);
+        }
+    }
+}
+
+std::vector<SendRequest> SyncSession::requests(Time now) {
+    Effects out;
+    fetcher_.poll(now, ids_, out);
+    for (WithPeer& job : with_peer_) job.rounds.poll(now, graph_, suspended_, ids_, out);
+    for (RoundSync& job : rounds_) job.poll(now, graph_, suspended_, ids_, out);
+    // An operation ends; it does not wait for members that may never have it.
+    for (const Digest& digest : fetcher_.asked_of_all()) fetcher_.found(digest);
+    ledger_.sent(out, 0);
+    std::vector<SendRequest> sent;
+    for (Effect& effect : out) sent.push_back(std::move(std::get<SendRequest>(effect)));
+    return sent;
+}
+
+void SyncSession::replied(const ReplyReceived& reply, Time now) {
+    const auto* found = std::get_if<CertificatesReply>(&reply.reply);
+    std::uint64_t duplicates = 0;
+    bool grown = false;
+    if (found != nullptr) {
+        for (const VerifiedCertificate& each : found->certificates) {
+            const Slot slot = each->ref().slot();
+            const bool known =
+                slot.round <= graph_.floor() || graph_.find(slot) != nullptr || suspended_.contains(slot);
+            duplicates += known ? 1 : 0;
+            grown = grown || !known;
+            insert(each);
+        }
+    }
+    ledger_.answered(reply.id, reply.reply, duplicates);
+    const auto* failed = std::get_if<RequestFailed>(&reply.reply);
+    (void)fetcher_.answered(reply.id, failed == nullptr ? std::nullopt : std::optional(failed->why), now);
+    for (RoundSync& job : rounds_) (void)job.answered(reply.id, reply.reply, now);
+    std::erase_if(rounds_, [](const RoundSync& job) { return job.finished(); });
+    std::vector<WithPeer> again;
+    for (WithPeer& job : with_peer_) {
+        (void)job.rounds.answered(reply.id, reply.reply, now);
+        if (!job.rounds.finished()) {
+            again.push_back(std::move(job));
+            continue;
+        }
+        // It may hold more than what could be kept here at a time.
+        if (!job.rounds.complete() || graph_.highest() <= job.begun_at) continue;
+        AuthorSet only;
+        only.insert(job.peer);
+        const RoundSync::Goal goal{only, std::max(next(graph_.floor()), graph_.highest()),
+                                   above(graph_.highest(), limits_.ahead)};
+        again.push_back({job.peer, graph_.highest(), RoundSync(goal, self_, limits_.timeout, preference_)});
+    }
+    with_peer_ = std::move(again);
+    if (grown) want_parents();
+}
+
+bool SyncSession::idle() const {
+    return with_peer_.empty() && rounds_.empty() && fetcher_.wanted() == 0 && fetcher_.in_flight() == 0;
+}
+
+}  // namespace monodon::dag
