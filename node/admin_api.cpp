@@ -90,11 +90,6 @@ std::string index_json(const std::vector<Route>& routes) {
     return out + "]\n";
 }
 
-std::string names_json(std::string_view key, const std::vector<std::string>& names) {
-    const json::value value{{key, json::array(names.begin(), names.end())}};
-    return json::serialize(value) + "\n";
-}
-
 /// A route whose answer is one snapshot.
 template <class Give>
 Route snapshot_route(std::string path, std::string help, Give give) {
@@ -105,14 +100,53 @@ Route snapshot_route(std::string path, std::string help, Give give) {
             [give](const HttpRequest&, const Respond& respond) { respond(json_response(to_json(give()))); }};
 }
 
+/// Who the peers are, what they are worth, and what the operator does about them.
+void add_peers(std::vector<Route>& routes, const NodeViewPtr& view) {
+    const auto add_get = [&](std::string path, std::string help, auto answer) {
+        routes.push_back({HttpMethod::get, std::move(path), {}, std::move(help), answer});
+    };
+    add_get("/v1/peers", "Members and clients: connection, round trip, bytes, queues, score term by term.",
+            [view](const HttpRequest&, const Respond& respond) {
+                respond(json_response(to_json(view->peers(), net::now())));
+            });
+    add_get("/v1/peers/{id}", "One peer by name or peer id, connected or not.",
+            [view](const HttpRequest& request, const Respond& respond) {
+                const auto peer = view->peer(request.params.at("id"));
+                if (!peer) return respond(error_response(404, "peer", "no validator's name and no peer id"));
+                respond(json_response(to_json(*peer, net::now())));
+            });
+    add_get("/v1/bans", "Peers that are banned, for how long and why.",
+            [view](const HttpRequest&, const Respond& respond) {
+                respond(json_response(to_json(view->bans())));
+            });
+    add_get("/v1/limits", "Limits of the network in force, of all and of each peer, and their use.",
+            [view](const HttpRequest&, const Respond& respond) {
+                respond(json_response(to_json(view->limits())));
+            });
+    const auto add_action = [&](const std::string& word, std::string help, PeerAction action) {
+        routes.push_back({HttpMethod::post,
+                          "/v1/peers/{id}/" + word,
+                          {},
+                          std::move(help),
+                          [view, action](const HttpRequest& request, const Respond& respond) {
+                              const auto refused = view->act_on_peer(request.params.at("id"), action);
+                              if (refused) return respond(error_response(400, "peer", *refused));
+                              respond(json_response(to_json(view->bans())));
+                          },
+                          kBodyMax});
+    };
+    add_action("disconnect", "Ends the connections to a peer, by name or peer id.", PeerAction::disconnect);
+    add_action("ban", "The same, and has no other with it until it is unbanned.", PeerAction::ban);
+    add_action("unban", "Lifts the operator's ban, or if there is none what a peer was charged with.",
+               PeerAction::unban);
+}
+
 }  // namespace
 
 std::vector<Route> admin_routes(NodeViewPtr view) {
     std::vector<Route> routes = shared_routes(view);
     const auto add = [&](Route route) { routes.push_back(std::move(route)); };
-    add(snapshot_route("/v1/peers",
-                       "Members and clients: connection, round trip, bytes, queues, drops, last error.",
-                       [view] { return view->peers(); }));
+    add_peers(routes, view);
     add(snapshot_route("/v1/store",
                        "Environments of the store: sizes, queues, times of commits; commits held.",
                        [view] { return view->store(); }));
@@ -126,30 +160,6 @@ std::vector<Route> admin_routes(NodeViewPtr view) {
          {"from", "to", "rounds"},
          "The certificates of some rounds; of the last 20 if not said otherwise.",
          [view](const HttpRequest& request, const Respond& respond) { dag_window(view, request, respond); }});
-    const auto add_peer_action = [&](const std::string& word, std::string help, PeerAction action) {
-        add({HttpMethod::post,
-             "/v1/peers/{id}/" + word,
-             {},
-             std::move(help),
-             [view, action](const HttpRequest& request, const Respond& respond) {
-                 const auto refused = view->act_on_peer(request.params.at("id"), action);
-                 if (refused) return respond(error_response(400, "peer", *refused));
-                 respond(json_response(names_json("bans", view->bans())));
-             },
-             kBodyMax});
-    };
-    add_peer_action("disconnect", "Ends the connections to a peer, by name or peer id.",
-                    PeerAction::disconnect);
-    add_peer_action("ban", "The same, and has no other with it until it is unbanned or the node restarts.",
-                    PeerAction::ban);
-    add_peer_action("unban", "Lifts a ban.", PeerAction::unban);
-    add({HttpMethod::get,
-         "/v1/bans",
-         {},
-         "Peers that are banned.",
-         [view](const HttpRequest&, const Respond& respond) {
-             respond(json_response(names_json("bans", view->bans())));
-         }});
     add({HttpMethod::get,
          "/v1/sync",
          {},

@@ -30,6 +30,9 @@ struct Settings {
         std::uint64_t memory = 192ULL << 20;
         Duration redial_max = std::chrono::seconds(2);
         bool compress_bulk = false;
+        Duration penalty_half_life = std::chrono::minutes(10);
+        Duration ban_first = std::chrono::minutes(10);
+        Duration ban_max = std::chrono::hours(24);
     } net;
     struct Api {
         std::string listen = "127.0.0.1:0";  ///< empty: no public API
@@ -78,6 +81,7 @@ struct Settings {
     struct Debug {
         Duration send_delay{0};
         std::vector<std::string> drop_outgoing;  ///< names of net::Method
+        std::uint64_t corrupt_replies = 0;
     } debug;
 };
 

@@ -198,6 +198,7 @@ bool is_label(const std::string& text) { return text.size() <= 32 && is_name(tex
 bool is_host_name(const std::string& text) { return !text.empty() && is_name(text); }
 bool is_path(const std::string& text) { return text.size() < 4096 && text.find('\0') == std::string::npos; }
 
+using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -226,6 +227,14 @@ void add_network_keys(Table& table) {
                    "Longest wait before a member that cannot be reached is dialled again.");
     table.boolean("net.compress_bulk", MONODON_FIELD(net.compress_bulk),
                   "Compress bulk transfers where that makes them smaller: for slow links.");
+    table.duration("net.penalty_half_life", MONODON_FIELD(net.penalty_half_life), seconds(1), hours(24),
+                   "In this time half of what a peer was charged with for time-outs, wrong answers and the\n"
+                   "like is forgotten; what it is charged with slows it down or shuts it out.");
+    table.duration("net.ban_first", MONODON_FIELD(net.ban_first), seconds(1), hours(24),
+                   "How long a peer is shut out the first time; twice as long each further time. Validators\n"
+                   "never are: at worst they are served slowly and not in bulk.");
+    table.duration("net.ban_max", MONODON_FIELD(net.ban_max), seconds(1), hours(24),
+                   "The longest such time.");
 
     table.text("api.listen", MONODON_FIELD(api.listen), "host:port, or empty", is_address_or_empty,
                "Where the public HTTP API listens. Port 0 takes a free one; empty: no public API.");
@@ -340,6 +349,8 @@ void add_operator_keys(Table& table) {
     table.texts("debug.drop_outgoing", MONODON_FIELD(debug.drop_outgoing),
                 "a list of names of messages, such as [\"batch\", \"vote\"]", is_method,
                 "For experiments: messages of these methods are never sent.");
+    table.number("debug.corrupt_replies", MONODON_FIELD(debug.corrupt_replies), 0, 1'000'000,
+                 "For experiments: every so manyth answer to a peer is wrong. 0: none.");
 }
 
 #undef MONODON_FIELD

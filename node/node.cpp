@@ -271,6 +271,7 @@ Expected<void, StartFailure> Node::Impl::compose() {
     network_ =
         std::make_unique<net::Network>(io_->get_executor(), network_config(), key_, router_->handlers());
     router_->attach(*network_);
+    restore_standings();
     view_ = make_view();
     return {};
 }
@@ -326,6 +327,7 @@ Expected<void, StartFailure> Node::Impl::listen() {
 void Node::Impl::keep_house() {
     watch_room();
     repair_certificates();
+    look_after_peers();
     storage::apply_retention(*reader_, *consensus_, *batches_, retention_, application_->durable_index());
     const storage::Progress progress = reader_->progress();
     checkpoints_->consider(progress.last_anchor);
@@ -369,6 +371,7 @@ void Node::Impl::stop() {
     admin_.reset();
     api_.reset();
     housekeeping_.reset();
+    if (network_) store_standings();
     network_.reset();
     checkpoints_.reset();
     // Writes what is queued: after this a restart finds all that was decided.

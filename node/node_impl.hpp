@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <random>
 #include <string>
 
 #include <boost/asio/steady_timer.hpp>
@@ -29,8 +31,8 @@
 namespace monodon::node {
 
 /// The inside of a node, private to node*.cpp: node.cpp starts and stops it, node_ports.cpp joins its parts,
-/// node_snapshots.cpp shows it, node_room.cpp looks after its disk. Members are in the order in which they
-/// are made; what is above outlives what is below.
+/// node_snapshots.cpp shows it, node_peers.cpp looks after peers and node_room.cpp after the disk. Members
+/// are in the order in which they are made; what is above outlives what is below.
 class Node::Impl {
  public:
     Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis genesis, dag::ValidatorIndex self);
@@ -68,8 +70,6 @@ class Node::Impl {
     [[nodiscard]] std::vector<HealthCheck> liveness() const;
     [[nodiscard]] std::vector<HealthCheck> readiness(const dag::EngineStatus& engine,
                                                      const Position& position) const;
-    [[nodiscard]] std::vector<PeerSnapshot> peers() const;
-    std::optional<std::string> act_on_peer(std::string_view word, PeerAction action);
     [[nodiscard]] StoreSnapshot store() const;
     [[nodiscard]] std::vector<QueueSnapshot> queues() const;
     [[nodiscard]] ActivitySnapshot activity() const;
@@ -77,6 +77,23 @@ class Node::Impl {
         std::uint64_t from, std::uint64_t limit, std::uint64_t bytes) const;
     [[nodiscard]] Expected<KvRead, std::string> read_key(ByteView key) const;
     [[nodiscard]] Position position(const dag::EngineStatus& engine) const;
+
+    // node_peers.cpp
+    [[nodiscard]] std::vector<PeerSnapshot> peers() const;
+    [[nodiscard]] std::optional<PeerSnapshot> peer(std::string_view word) const;
+    [[nodiscard]] std::vector<BanSnapshot> bans() const;
+    [[nodiscard]] std::vector<LimitSnapshot> limits() const;
+    std::optional<std::string> act_on_peer(std::string_view word, PeerAction action);
+    /// By name or peer id.
+    [[nodiscard]] std::optional<PeerId> find_peer(std::string_view word) const;
+    [[nodiscard]] std::string name_of(const PeerId& peer) const;
+    void restore_standings();
+    void store_standings();
+    void look_after_peers();
+    /// Lets the engine know whom to ask rather than others, if that has changed.
+    void rate_peers();
+    /// Whom to ask for something that every other member may have.
+    [[nodiscard]] dag::ValidatorIndex choose_member();
 
     // node_room.cpp
     [[nodiscard]] Room room() const;
@@ -131,6 +148,13 @@ class Node::Impl {
     std::string admin_socket_;
     /// When the last commit became durable, in microseconds since the Unix epoch; 0 before the first.
     std::atomic<Duration::rep> commit_time_ = 0;
+    // Of housekeeping.
+    Time standings_stored_{};
+    Time rated_at_{};
+    std::vector<std::uint32_t> ratings_;
+    std::mt19937_64 random_{std::random_device{}()};
+    /// Keeps notes in the order in which they were taken.
+    std::mutex standings_mutex_;
     std::atomic<std::uint64_t> free_disk_ = ~std::uint64_t{0};
     /// Why no transactions are taken, and why nothing is proposed, for want of room; null if that is not so.
     std::atomic<std::shared_ptr<const std::string>> refusal_;

@@ -171,14 +171,19 @@ net::NetworkConfig Node::Impl::network_config() const {
     config.committee = genesis_.committee().digest();
     config.agent = std::string("monodon/") + std::string(kVersion);
     for (const GenesisMember& member : genesis_.members())
-        config.members.push_back({member.peer, member.addresses});
+        config.members.push_back({member.peer, member.addresses, member.stake});
+    config.quarantine_stake = genesis_.committee().faulty();
     config.limits.clients = static_cast<std::uint32_t>(settings.net.clients);
     config.limits.clients_per_address = static_cast<std::uint32_t>(settings.net.clients_per_address);
     config.limits.loopback_exempt = settings.net.loopback_exempt;
     config.limits.memory_total = settings.net.memory;
     config.limits.redial_most = settings.net.redial_max;
     config.limits.compress_bulk = settings.net.compress_bulk;
+    config.limits.penalty_half_life = settings.net.penalty_half_life;
+    config.limits.ban_first = settings.net.ban_first;
+    config.limits.ban_most = settings.net.ban_max;
     config.impairment.send_delay = settings.debug.send_delay;
+    config.impairment.corrupt_replies = settings.debug.corrupt_replies;
     for (const std::string& name : settings.debug.drop_outgoing) {
         if (const auto method = net::parse_method(name)) config.impairment.drop_outgoing.insert(*method);
     }

@@ -61,7 +61,7 @@ void Node::Impl::watch_room() {
 }
 
 void Node::Impl::repair_certificates() {
-    for (const Repair::Ask& ask : repair_.due(net::now())) {
+    for (const Repair::Ask& ask : repair_.due(net::now(), [this] { return choose_member(); })) {
         router_->fetch_round(ask.member, ask.round,
                              [this](const std::vector<dag::VerifiedCertificate>& certificates) {
                                  std::vector<dag::Record> records;

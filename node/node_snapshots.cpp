@@ -141,33 +141,6 @@ StatusSnapshot Node::Impl::status() const {
     return snapshot;
 }
 
-std::vector<PeerSnapshot> Node::Impl::peers() const {
-    std::vector<PeerSnapshot> snapshots;
-    const Time now = net::now();
-    for (const net::PeerStatus& peer : network_->peers()) {
-        const auto member = genesis_.index_of(peer.peer);
-        if (member == self_) continue;
-        PeerSnapshot snapshot;
-        snapshot.peer_id = peer.peer.text();
-        if (member) {
-            snapshot.name = genesis_.member(*member).name;
-            snapshot.validator = member->value();
-        }
-        snapshot.address = peer.address;
-        snapshot.outbound = peer.outbound;
-        snapshot.connected = peer.connected;
-        if (peer.rtt > Duration(0)) snapshot.rtt = peer.rtt;
-        snapshot.bytes_in = peer.bytes_in;
-        snapshot.bytes_out = peer.bytes_out;
-        snapshot.queued_bytes = peer.queued_bytes;
-        snapshot.dropped = peer.dropped_messages;
-        if (peer.connected) snapshot.since = now - peer.connected_since;
-        snapshot.last_error = peer.last_error;
-        snapshots.push_back(std::move(snapshot));
-    }
-    return snapshots;
-}
-
 StoreSnapshot Node::Impl::store() const {
     StoreSnapshot snapshot;
     const Settings::Storage& limits = options_.config.settings().storage;
@@ -231,30 +204,6 @@ Expected<KvRead, std::string> Node::Impl::read_key(ByteView key) const {
     return KvRead{std::move(read->value), read->applied.value()};
 }
 
-std::optional<std::string> Node::Impl::act_on_peer(std::string_view word, PeerAction action) {
-    const auto member = genesis_.index_of(word);
-    const auto peer = member ? genesis_.member(*member).peer : PeerId::parse(word);
-    if (!peer) return "not a validator's name and not a peer id: " + std::string(word);
-    if (*peer == key_.peer_id()) return "this is the node itself";
-    log::info(log::Category::net, "the operator acts on a peer",
-              {{"peer", peer->text()},
-               {"action", action == PeerAction::ban     ? "ban"
-                          : action == PeerAction::unban ? "unban"
-                                                        : "disconnect"}});
-    switch (action) {
-        case PeerAction::disconnect:
-            network_->hang_up(*peer);
-            break;
-        case PeerAction::ban:
-            if (!network_->ban(*peer)) return "too many bans; lift some first";
-            break;
-        case PeerAction::unban:
-            network_->unban(*peer);
-            break;
-    }
-    return std::nullopt;
-}
-
 std::shared_ptr<const NodeView> Node::Impl::make_view() {
     auto view = std::make_shared<NodeView>();
     view->name = genesis_.member(self_).name;
@@ -283,14 +232,9 @@ std::shared_ptr<const NodeView> Node::Impl::make_view() {
     view->act_on_peer = [this](std::string_view peer, PeerAction action) {
         return act_on_peer(peer, action);
     };
-    view->bans = [this] {
-        std::vector<std::string> banned;
-        for (const PeerId& peer : network_->bans()) {
-            const auto member = genesis_.index_of(peer);
-            banned.push_back(member ? genesis_.member(*member).name : peer.text());
-        }
-        return banned;
-    };
+    view->peer = [this](std::string_view word) { return peer(word); };
+    view->bans = [this] { return bans(); };
+    view->limits = [this] { return limits(); };
     view->blockers = [this](std::function<void(const dag::Blockers&)> callback) {
         engine_->look(
             [callback = std::move(callback)](const dag::Engine& engine) { callback(engine.blockers()); });

@@ -13,6 +13,7 @@
 #include "net/core/expected.hpp"
 #include "net/core/log.hpp"
 #include "net/core/time.hpp"
+#include "net/peers/reputation.hpp"
 #include "node/config.hpp"
 #include "node/executor.hpp"
 #include "node/receipts.hpp"
@@ -111,6 +112,25 @@ struct PeerSnapshot {
     /// Since the connection was made; zero without one.
     Duration since{0};
     std::string last_error;
+    net::Standing standing;
+};
+
+struct BanSnapshot {
+    std::string peer_id;
+    /// Of the committee; empty for others.
+    std::string name;
+    /// Absent if it is the operator's, which has no end.
+    std::optional<Duration> left;
+    std::string reason;
+};
+
+/// A limit in force and its use: of one peer, or of all.
+struct LimitSnapshot {
+    std::string name;
+    std::string peer_id;
+    std::string peer;
+    std::uint64_t limit = 0;
+    std::uint64_t used = 0;
 };
 
 struct VertexSnapshot {
@@ -124,7 +144,7 @@ struct VertexSnapshot {
     std::uint32_t batches = 0;
 };
 
-/// What an operator does to the connections with one peer. A ban holds until unban or the end of the process.
+/// What an operator does to the connections with one peer. A ban holds until unban.
 enum class PeerAction : std::uint8_t { disconnect, ban, unban };
 
 using DagCallback = std::function<void(std::vector<VertexSnapshot>)>;
@@ -209,8 +229,10 @@ struct NodeView {
     /// The peer by its name in the committee or its peer id. Why nothing was done, in words; nothing if it
     /// was.
     std::function<std::optional<std::string>(std::string_view peer, PeerAction)> act_on_peer;
-    /// Names, or peer ids of those that have none.
-    std::function<std::vector<std::string>()> bans;
+    /// By its name in the committee or its peer id, connected or not; nothing if the word is neither.
+    std::function<std::optional<PeerSnapshot>(std::string_view peer)> peer;
+    std::function<std::vector<BanSnapshot>()> bans;
+    std::function<std::vector<LimitSnapshot>()> limits;
     /// What keeps the next commit from being made or executed.
     std::function<void(std::function<void(const dag::Blockers&)>)> blockers;
     std::function<StoreSnapshot()> store;

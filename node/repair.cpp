@@ -9,9 +9,10 @@ void Repair::damaged(dag::Slot slot) {
     if (open_.size() < kOpenMax) open_.try_emplace(slot);
 }
 
-std::vector<Repair::Ask> Repair::due(Time now) {
+std::vector<Repair::Ask> Repair::due(Time now, const std::function<dag::ValidatorIndex()>& choose) {
     const std::lock_guard lock(mutex_);
     std::vector<Ask> asks;
+    if (members_ < 2) return asks;
     std::set<dag::Round> rounds;
     for (auto& [slot, open] : open_) {
         if (open.due > now) continue;
@@ -20,9 +21,10 @@ std::vector<Repair::Ask> Repair::due(Time now) {
         // Slots of one round share a request.
         const std::uint64_t turn = open.asked++;
         if (!rounds.insert(slot.round).second) continue;
-        auto member = static_cast<std::uint16_t>((self_.value() + 1 + turn) % members_);
+        if (turn == 0) open.first = choose();
+        auto member = static_cast<std::uint16_t>((open.first.value() + turn) % members_);
         if (member == self_.value()) member = static_cast<std::uint16_t>((member + 1) % members_);
-        if (member != self_.value()) asks.push_back({dag::ValidatorIndex{member}, slot.round});
+        asks.push_back({dag::ValidatorIndex{member}, slot.round});
     }
     return asks;
 }

@@ -10,9 +10,10 @@
 
 namespace monodon::node {
 
-/// Which certificates do not verify any more in our store, and whom to ask for each: one round a request,
-/// each member in turn, at most `kOpenMax` at a time (a peer that reads an old range can make us find many;
-/// what is beyond is found again at the next read). Thread-safe; performs nothing itself.
+/// Which certificates do not verify any more in our store, and whom to ask for each: one round a request, the
+/// member that is chosen first and then each other one in turn, at most `kOpenMax` at a time (a peer that
+/// reads an old range can make us find many; what is beyond is found again at the next read). Thread-safe;
+/// performs nothing itself.
 class Repair {
  public:
     /// `members` is the size of the committee.
@@ -25,7 +26,8 @@ class Repair {
         dag::ValidatorIndex member;
         dag::Round round;
     };
-    [[nodiscard]] std::vector<Ask> due(Time now);
+    /// `choose` gives the member to begin with, never ourselves.
+    [[nodiscard]] std::vector<Ask> due(Time now, const std::function<dag::ValidatorIndex()>& choose);
     /// Those of the certificates, which were verified, that were damaged: they are to be written again.
     [[nodiscard]] std::vector<dag::VerifiedCertificate> take(
         const std::vector<dag::VerifiedCertificate>& certificates);
@@ -40,6 +42,7 @@ class Repair {
     struct Open {
         Time due{};
         std::uint64_t asked = 0;
+        dag::ValidatorIndex first;
     };
 
     dag::ValidatorIndex self_;

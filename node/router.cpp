@@ -43,6 +43,19 @@ dag::RequestFailure failure_of(net::RpcError error) {
     }
 }
 
+/// An object that was sent by itself: its sender has checked it, or should have.
+net::Fault fault_of(dag::ObjectError error) {
+    const bool forged = error == dag::ObjectError::bad_signature || error == dag::ObjectError::bad_signers;
+    return forged ? net::Fault::bad_evidence : net::Fault::wrong_data;
+}
+
+/// A reply whose certificates were asked for by themselves. In a range a peer passes on what others have
+/// vouched for.
+bool is_evidence(const dag::SyncRequest& request) {
+    return std::holds_alternative<dag::GetCertificates>(request) ||
+           std::holds_alternative<dag::GetHighestRound>(request);
+}
+
 }  // namespace
 
 bool SeenCertificates::contains(const Digest& header) const {
@@ -65,6 +78,7 @@ void SeenCertificates::insert(const Digest& header) {
 Router::Router(Parts parts, dag::ValidatorIndex self)
     : parts_(std::move(parts)),
       self_(self),
+      claimed_(parts_.genesis.members().size()),
       headers_(parts_.genesis.members().size()),
       nonce_((std::uint64_t{std::random_device{}()} << 32U) + std::random_device{}()),
       checking_(parts_.genesis.members().size()) {}
@@ -129,7 +143,7 @@ void Router::consensus_notice(dag::ValidatorIndex from, net::Method method, cons
                 hand_over(std::move(*event));
             } else if (event.error() != dag::ObjectError::wrong_epoch) {
                 ++refused_;
-                fault(from, dag::describe(event.error()));
+                fault(from, dag::describe(event.error()), fault_of(event.error()));
             }
         }
         checking.fetch_sub(1);
@@ -235,8 +249,27 @@ std::size_t Router::queued_batch_bytes(dag::ValidatorIndex member) const {
     return network_->queued_bytes(peer_of(member), net::MessageClass::data);
 }
 
-void Router::fault(dag::ValidatorIndex member, std::string_view why) {
+void Router::fault(dag::ValidatorIndex member, std::string_view why, net::Fault kind) {
+    observe(member, kind);
     network_->disconnect(peer_of(member), why);
+}
+
+void Router::observe(dag::ValidatorIndex member, const net::Observation& observation) {
+    network_->observe(peer_of(member), observation);
+}
+
+void Router::note_reply(dag::ValidatorIndex from, const dag::ReplyBody& body) {
+    const dag::Held* held = nullptr;
+    bool useful = true;
+    if (const auto* certificates = std::get_if<dag::CertificatesReply>(&body)) {
+        held = &certificates->held;
+        useful = !certificates->certificates.empty();
+    } else if (const auto* highest = std::get_if<dag::HighestRoundReply>(&body)) {
+        held = &highest->held;
+    }
+    if (held == nullptr) return;
+    claimed_.note(from, held->lowest, held->highest, net::now());
+    if (useful) observe(from, net::Useful{});
 }
 
 void Router::request(dag::SendRequest request) {
@@ -258,6 +291,11 @@ void Router::fail(const dag::SendRequest& request, dag::RequestFailure why, dag:
 void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
                      Expected<SharedBytes, net::RpcFailure> reply) {
     if (!reply) {
+        const auto asked = dag::asked_slots(request.body);
+        if (reply.error().code == net::RpcError::not_found && asked &&
+            claimed_.held(request.to, asked->first.round, asked->last, net::now())) {
+            observe(request.to, net::Fault::withheld);
+        }
         const bool pruned = reply.error().code == net::RpcError::pruned;
         return fail(request, failure_of(reply.error().code),
                     pruned ? dag::Round{reply.error().detail} : dag::Round{});
@@ -267,7 +305,7 @@ void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
         const bool batches = std::holds_alternative<dag::GetBatches>(request.body) ||
                              std::holds_alternative<dag::GetBatch>(request.body);
         if (batches) return batches_replied(request, payload);
-        dag::ReplyBody body = read_reply(request.body, nonce, payload);
+        dag::ReplyBody body = read_reply(request.to, request.body, nonce, payload);
         const auto* failed = std::get_if<dag::RequestFailed>(&body);
         if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) {
             log::warn(Category::net, "a reply that is none to what was asked, or does not verify",
@@ -277,12 +315,16 @@ void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
     });
 }
 
-dag::ReplyBody Router::read_reply(const dag::SyncRequest& request, std::uint64_t nonce,
-                                  const SharedBytes& payload) {
+dag::ReplyBody Router::read_reply(dag::ValidatorIndex from, const dag::SyncRequest& request,
+                                  std::uint64_t nonce, const SharedBytes& payload) {
+    net::Fault fault = net::Fault::wrong_data;
     const dag::ReplyChecks checks{
-        [this](const std::shared_ptr<const dag::Certificate>& certificate) {
+        [this, &fault](const std::shared_ptr<const dag::Certificate>& certificate) {
             auto checked = parts_.verification.certificate(dag::Certificate(*certificate));
-            if (!checked) return std::optional<dag::VerifiedCertificate>();
+            if (!checked) {
+                fault = fault_of(checked.error());
+                return std::optional<dag::VerifiedCertificate>();
+            }
             ++verified_;
             parts_.verified_round((*checked)->header.round);
             return std::optional(std::move(*checked));
@@ -296,7 +338,12 @@ dag::ReplyBody Router::read_reply(const dag::SyncRequest& request, std::uint64_t
     const dag::ReplyBody bad = dag::RequestFailed{dag::RequestFailure::bad_reply};
     const dag::ReplyBody& body = reply ? *reply : bad;
     const auto* failed = std::get_if<dag::RequestFailed>(&body);
-    if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) ++refused_;
+    if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) {
+        ++refused_;
+        observe(from, is_evidence(request) ? fault : net::Fault::wrong_data);
+    } else {
+        note_reply(from, body);
+    }
     return body;
 }
 
@@ -306,10 +353,10 @@ void Router::fetch_round(dag::ValidatorIndex from, dag::Round round,
     EncodedRequest encoded = encode_request(wanted, parts_.genesis.committee().size(), 0);
     (void)network_->request(
         peer_of(from), net::MessageClass::bulk, encoded.method, std::move(encoded.payload), kRepairDeadline,
-        [this, wanted, done = std::move(done)](Expected<SharedBytes, net::RpcFailure> reply) {
+        [this, from, wanted, done = std::move(done)](Expected<SharedBytes, net::RpcFailure> reply) {
             if (!reply) return;
-            asio::post(parts_.compute, [this, wanted, done, payload = std::move(*reply)] {
-                const dag::ReplyBody body = read_reply(wanted, 0, payload);
+            asio::post(parts_.compute, [this, from, wanted, done, payload = std::move(*reply)] {
+                const dag::ReplyBody body = read_reply(from, wanted, 0, payload);
                 if (const auto* read = std::get_if<dag::CertificatesReply>(&body)) done(read->certificates);
             });
         });
@@ -317,10 +364,16 @@ void Router::fetch_round(dag::ValidatorIndex from, dag::Round round,
 
 void Router::batches_replied(const dag::SendRequest& request, const SharedBytes& payload) {
     auto batches = decode_batches(payload);
-    if (!batches) return fail(request, dag::RequestFailure::bad_reply);
+    if (!batches) {
+        observe(request.to, net::Fault::wrong_data);
+        return fail(request, dag::RequestFailure::bad_reply);
+    }
     if (batches->empty()) return fail(request, dag::RequestFailure::not_found);
     parts_.worker.store_fetched(std::move(*batches), dag::asked_digests(request.body),
                                 [this, request](Worker::Fetched fetched) {
+                                    if (fetched.bad) observe(request.to, net::Fault::wrong_data);
+                                    if (!fetched.bad && fetched.stored > 0)
+                                        observe(request.to, net::Useful{});
                                     if (fetched.bad || fetched.stored == 0) {
                                         return fail(request, dag::RequestFailure::bad_reply);
                                     }

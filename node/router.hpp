@@ -12,6 +12,7 @@
 
 #include "dag/events.hpp"
 #include "net/peers/network.hpp"
+#include "node/claimed_ranges.hpp"
 #include "node/engine_driver.hpp"
 #include "node/genesis.hpp"
 #include "node/responder.hpp"
@@ -73,8 +74,9 @@ class Router {
     [[nodiscard]] dag::AuthorSet send_batch(const dag::AuthorSet& to, const SharedBytes& batch);
     void send_ack(dag::ValidatorIndex to, const std::vector<Digest>& batches);
     [[nodiscard]] std::size_t queued_batch_bytes(dag::ValidatorIndex member) const;
-    /// A member sent what no honest member sends: the connection ends, the log says why.
-    void fault(dag::ValidatorIndex member, std::string_view why);
+    /// A member sent what no honest member sends: the connection ends, the log says why, and the member is
+    /// charged with it.
+    void fault(dag::ValidatorIndex member, std::string_view why, net::Fault kind = net::Fault::wrong_data);
 
     [[nodiscard]] VerificationCounters counters() const;
 
@@ -92,9 +94,12 @@ class Router {
                  Expected<SharedBytes, net::RpcFailure> reply);
     void note_header(const dag::VerifiedHeader& header);
     [[nodiscard]] Responder::Asker asker(const PeerId& peer) const;
-    /// What the engine is told of a reply that is not one of batches.
-    [[nodiscard]] dag::ReplyBody read_reply(const dag::SyncRequest& request, std::uint64_t nonce,
-                                            const SharedBytes& payload);
+    /// What the engine is told of a member's reply that is not one of batches. What it is worth is noted.
+    [[nodiscard]] dag::ReplyBody read_reply(dag::ValidatorIndex from, const dag::SyncRequest& request,
+                                            std::uint64_t nonce, const SharedBytes& payload);
+    void observe(dag::ValidatorIndex member, const net::Observation& observation);
+    /// A good reply.
+    void note_reply(dag::ValidatorIndex from, const dag::ReplyBody& body);
     void batches_replied(const dag::SendRequest& request, const SharedBytes& payload);
     void fail(const dag::SendRequest& request, dag::RequestFailure why, dag::Round lowest = {});
     [[nodiscard]] const PeerId& peer_of(dag::ValidatorIndex member) const;
@@ -103,6 +108,7 @@ class Router {
     dag::ValidatorIndex self_;
     net::Network* network_ = nullptr;
     SeenCertificates seen_;
+    ClaimedRanges claimed_;
     /// The newest of each member that verified: at most 128 of 32 KiB, 4 MiB.
     mutable std::mutex headers_mutex_;
     std::vector<std::optional<dag::VerifiedHeader>> headers_;

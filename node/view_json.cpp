@@ -81,27 +81,6 @@ std::string to_json(const StatusSnapshot& status) {
                  {"pid", status.pid}});
 }
 
-std::string to_json(const std::vector<PeerSnapshot>& peers) {
-    json::array out;
-    for (const PeerSnapshot& peer : peers) {
-        json::object row{{"peer_id", peer.peer_id},
-                         {"name", peer.name},
-                         {"address", peer.address},
-                         {"direction", peer.outbound ? "out" : "in"},
-                         {"connected", peer.connected},
-                         {"bytes_in", peer.bytes_in},
-                         {"bytes_out", peer.bytes_out},
-                         {"queued", json::array(peer.queued_bytes.begin(), peer.queued_bytes.end())},
-                         {"dropped", json::array(peer.dropped.begin(), peer.dropped.end())},
-                         {"since_s", seconds(peer.since)},
-                         {"last_error", peer.last_error}};
-        if (peer.validator) row["validator"] = *peer.validator;
-        if (peer.rtt) row["rtt_ms"] = milliseconds(*peer.rtt);
-        out.push_back(std::move(row));
-    }
-    return line(out);
-}
-
 std::string to_json(const StoreSnapshot& store) {
     json::array environments;
     for (const StoreSnapshot::Environment& environment : store.environments) {

@@ -9,7 +9,11 @@
 namespace monodon::node {
 
 [[nodiscard]] std::string to_json(const StatusSnapshot& status);
-[[nodiscard]] std::string to_json(const std::vector<PeerSnapshot>& peers);
+/// `now` is of the network's clock.
+[[nodiscard]] std::string to_json(const std::vector<PeerSnapshot>& peers, Time now);
+[[nodiscard]] std::string to_json(const PeerSnapshot& peer, Time now);
+[[nodiscard]] std::string to_json(const std::vector<BanSnapshot>& bans);
+[[nodiscard]] std::string to_json(const std::vector<LimitSnapshot>& limits);
 [[nodiscard]] std::string to_json(const StoreSnapshot& store);
 [[nodiscard]] std::string to_json(const std::vector<QueueSnapshot>& queues);
 [[nodiscard]] std::string to_json(const StateSnapshot& state);

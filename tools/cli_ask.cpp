@@ -4,6 +4,7 @@
 #include "tools/commits.hpp"
 #include "tools/dag_view.hpp"
 #include "tools/load.hpp"
+#include "tools/peers.hpp"
 #include "tools/status.hpp"
 #include "tools/transactions.hpp"
 #include "tools/why.hpp"
@@ -45,10 +46,35 @@ void add_status(CLI::App& app, Invocation& invocation) {
 void add_graph(CLI::App& app, Invocation& invocation) {
     auto peer_options = std::make_shared<PeersOptions>();
     CLI::App* command =
-        add_command(app, "peers", "The connections of one node", "  monodon peers --dir net --node v0");
+        add_command(app, "peers", "Whom one node speaks to, how fast each is and what it is worth",
+                    "  monodon peers --dir net --node v0\n  monodon peers -l 3 --home net/v0");
     add_where_one(*command, peer_options->where);
+    command
+        ->add_option("-l,--level", peer_options->level,
+                     "0 how many, 1 connections, 2 speed, score and band, 3 the terms of the score, 4 "
+                     "everything (2)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 4));
     add_form(*command, peer_options->form);
     on_run(*command, invocation, peer_options, &peers);
+
+    auto one_options = std::make_shared<PeerOptions>();
+    command =
+        add_command(app, "peer", "One peer of one node: its score term by term, what it did lately, its bans",
+                    "  monodon peer v2 --dir net --node v0");
+    add_where_one(*command, one_options->where);
+    command->add_option("peer", one_options->peer, "Name of a validator, or a peer id")
+        ->type_name("ID")
+        ->required();
+    add_form(*command, one_options->form);
+    on_run(*command, invocation, one_options, &peer);
+
+    auto limit_options = std::make_shared<PeersOptions>();
+    command = add_command(app, "limits", "The limits of one node's network in force, and their use",
+                          "  monodon limits --dir net --node v0");
+    add_where_one(*command, limit_options->where);
+    add_form(*command, limit_options->form);
+    on_run(*command, invocation, limit_options, &limits);
 
     auto dag_options = std::make_shared<DagOptions>();
     command = add_command(app, "dag", "The newest rounds of one node's DAG as text",

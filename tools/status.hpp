@@ -32,11 +32,4 @@ struct StatusOptions {
 /// one is not ready; with --wait 0 or 5.
 int status(const StatusOptions& options);
 
-struct PeersOptions {
-    Where where;
-    Form form = Form::table;
-};
-/// `monodon peers`: the connections of one node.
-int peers(const PeersOptions& options);
-
 }  // namespace monodon::tools

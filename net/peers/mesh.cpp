@@ -52,6 +52,7 @@ Network::Impl::Impl(asio::any_io_executor executor, NetworkConfig config, const 
       nonce_(random_number()),
       memory_(std::make_shared<MemoryBudget>(config_.limits.memory_total)),
       registry_(identity.peer_id(), config_),
+      standings_(reputation_config(config_, identity.peer_id())),
       acceptor_(asio::make_strand(executor_)),
       random_(random_number()) {
     MONODON_CHECK(config_.chain_id.size() <= kChainIdMax && config_.agent.size() <= kAgentMax);
@@ -116,6 +117,7 @@ Expected<std::uint16_t, std::string> Network::Impl::start() {
     auto port = listen();
     if (!port) return port;
     spawn(acceptor_.get_executor(), accept_loop(shared_from_this()));
+    spawn(asio::make_strand(executor_), watch_standings(shared_from_this()));
     for (const auto& [peer, member] : members_)
         spawn(member->strand, keep_connected(shared_from_this(), member));
     return port;
@@ -189,9 +191,11 @@ asio::awaitable<void> Network::Impl::welcome(Self self, std::shared_ptr<Link> li
     const Interruptible interruptible(
         self, [link] { asio::post(link->socket.get_executor(), [link] { link->close(); }); });
     const Hello ours = self->hello_for(*link);
-    const auto theirs = co_await await_hello(link, ours, budgets_of(self->config_.limits));
+    const auto theirs = co_await await_hello(link, ours, budgets_of(self->config_.limits),
+                                             [self](PeerId peer) { return self->refused(peer); });
     if (!theirs) {
         const bool known = link->tls.state() == TlsState::established;
+        if (known) self->charge_greeting(link->tls.peer(), theirs.error());
         const std::string who = known ? link->tls.peer().text() : host;
         self->report_refusal("inbound", who, link->address, theirs.error().text);
         co_return;
@@ -233,7 +237,7 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
             member->timer.expires_at(asio::steady_timer::time_point::max());
             co_await member->timer.async_wait(as_result);
             if (self->registry_.find(member->peer)) continue;
-        } else if (self->registry_.is_banned(member->peer)) {
+        } else if (self->refused(member->peer)) {
             // unban() wakes us.
             member->timer.expires_at(asio::steady_timer::time_point::max());
             co_await member->timer.async_wait(as_result);
@@ -274,6 +278,7 @@ asio::awaitable<std::optional<std::string>> Network::Impl::connect(Self self, st
     if (!theirs) {
         // The other of two connections that were dialled at the same time has stayed.
         const GreetingFailure& failure = theirs.error();
+        if (link->tls.state() == TlsState::established) self->charge_greeting(link->tls.peer(), failure);
         if (failure.ourselves) member->addresses.led_to_ourselves(address, now());
         if (failure.superseded || failure.told_by_peer == GoawayReason::duplicate) co_return std::nullopt;
         co_return theirs.error().text;

@@ -17,6 +17,7 @@
 #include "net/peers/log_limiter.hpp"
 #include "net/peers/network.hpp"
 #include "net/peers/registry.hpp"
+#include "net/peers/standings.hpp"
 #include "net/transport/greeting.hpp"
 
 namespace monodon::net {
@@ -36,11 +37,18 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     RequestId request(const PeerId& peer, WantedRequest wanted, ReplyCallback callback);
     void cancel(RequestId request);
     void set_holdings(const Holdings& holdings);
-    void hang_up(const PeerId& peer);
-    bool ban(const PeerId& peer) { return registry_.ban(peer); }
+    void hang_up(const PeerId& peer, GoawayReason reason, const std::string& why);
+
+    // mesh_standings.cpp
+    void observe(const PeerId& peer, const Observation& observation);
+    bool ban(const PeerId& peer);
     void unban(const PeerId& peer);
+    /// A request that a member in quarantine is neither asked nor answered.
+    [[nodiscard]] bool refuses(const PeerId& peer, MessageClass message_class, Method method) const;
 
     [[nodiscard]] const Registry& registry() const { return registry_; }
+    [[nodiscard]] Standings& standings() { return standings_; }
+    [[nodiscard]] std::vector<LimitUse> limits() const;
     [[nodiscard]] const TlsContext& tls() const { return *tls_; }
 
  private:
@@ -68,6 +76,15 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     static asio::awaitable<std::optional<std::string>> connect(Self self, std::shared_ptr<Member> member,
                                                                std::string address);
 
+    static asio::awaitable<void> watch_standings(Self self);
+    /// Why a peer is not let in, if so.
+    [[nodiscard]] std::optional<GoawayReason> refused(const PeerId& peer) const;
+    void charge_greeting(const PeerId& peer, const GreetingFailure& failure);
+    void take_effect(const Standings::Changes& changes);
+    void treat_all();
+    void make_room(const PeerId& coming, Role role);
+    [[nodiscard]] bool link_is_full() const;
+
     Expected<std::uint16_t, std::string> listen();
     template <class Coroutine>
     void spawn(asio::any_io_executor executor, Coroutine coroutine);
@@ -94,6 +111,7 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     const std::uint64_t nonce_;
     const std::shared_ptr<MemoryBudget> memory_;
     Registry registry_;
+    Standings standings_;
     LogLimiter log_limiter_;
     asio::ip::tcp::acceptor acceptor_;
     std::map<PeerId, std::shared_ptr<Member>> members_;
@@ -114,6 +132,8 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     std::atomic<std::uint32_t> next_serial_{1};
     std::atomic<std::uint64_t> next_request_{1};
 };
+
+[[nodiscard]] ReputationConfig reputation_config(const NetworkConfig& config, const PeerId& self);
 
 /// A member and the strand on which it is dialled, and on which the sessions dialled to it run.
 struct Network::Impl::Member {

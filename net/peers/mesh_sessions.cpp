@@ -88,6 +88,10 @@ SessionHandlers Network::Impl::session_handlers() {
         self->handlers_.on_request(session->config().peer, session->config().role, method, std::move(payload),
                                    std::move(replier));
     };
+    handlers.on_observation = [weak](const std::shared_ptr<Session>& session,
+                                     const Observation& observation) {
+        if (const auto self = weak.lock()) self->observe(session->config().peer, observation);
+    };
     // Strong, unlike the others: a session that ends is a task that ends.
     handlers.on_closed = [self = shared_from_this()](const std::shared_ptr<Session>& session,
                                                      const CloseCause& cause) {
@@ -107,7 +111,11 @@ Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std:
             const std::lock_guard lock(mutex_);
             if (stopping_) return Unexpected{GoawayReason::shutting_down};
             auto admitted = registry_.admit(session);
-            if (!admitted) return Unexpected{admitted.error()};
+            if (!admitted) {
+                if (admitted.error() == GoawayReason::too_many_connections)
+                    make_room(session->config().peer, theirs.role);
+                return Unexpected{admitted.error()};
+            }
             replaced = *admitted;
             ++tasks_;
         }
@@ -124,21 +132,15 @@ Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std:
     return session;
 }
 
-void Network::Impl::hang_up(const PeerId& peer) {
+void Network::Impl::hang_up(const PeerId& peer, GoawayReason reason, const std::string& why) {
     for (const auto& session : registry_.all()) {
-        if (session->config().peer == peer)
-            session->close({GoawayReason::disconnected_by_operator, false, "disconnected by the operator"});
+        if (session->config().peer == peer) session->close({reason, false, why});
     }
-}
-
-void Network::Impl::unban(const PeerId& peer) {
-    registry_.unban(peer);
-    if (const auto found = members_.find(peer); found != members_.end())
-        asio::post(found->second->strand, [member = found->second] { member->timer.cancel(); });
 }
 
 void Network::Impl::session_ended(const std::shared_ptr<Session>& session, const CloseCause& cause) {
     const SessionConfig& config = session->config();
+    if (cause.fault && !cause.by_peer) observe(config.peer, *cause.fault);
     bool last = false;
     {
         const std::lock_guard events(events_mutex_);
@@ -191,10 +193,11 @@ bool Network::Impl::send(const PeerId& peer, MessageClass message_class, Method 
 
 RequestId Network::Impl::request(const PeerId& peer, WantedRequest wanted, ReplyCallback callback) {
     const auto session = registry_.find(peer);
-    if (!session) {
-        asio::post(executor_, [callback = std::move(callback)] {
-            callback(Unexpected{RpcFailure{RpcError::disconnected, 0}});
-        });
+    const bool quarantined = refuses(peer, wanted.message_class, wanted.method);
+    if (!session || quarantined) {
+        const auto why = quarantined ? RpcFailure{RpcError::busy, kQuarantineRetryMs}
+                                     : RpcFailure{RpcError::disconnected, 0};
+        asio::post(executor_, [callback = std::move(callback), why] { callback(Unexpected{why}); });
         return {};
     }
     const std::uint64_t number = next_request_.fetch_add(1) & ((1ULL << kRequestNumberBits) - 1);

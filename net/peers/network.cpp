@@ -44,21 +44,56 @@ void Network::disconnect(const PeerId& peer, std::string_view why) {
     }
 }
 
-void Network::hang_up(const PeerId& peer) { impl_->hang_up(peer); }
-
-bool Network::ban(const PeerId& peer) {
-    if (!impl_->ban(peer)) return false;
-    impl_->hang_up(peer);
-    return true;
+void Network::hang_up(const PeerId& peer) {
+    impl_->hang_up(peer, GoawayReason::disconnected_by_operator, "disconnected by the operator");
 }
+
+bool Network::ban(const PeerId& peer) { return impl_->ban(peer); }
 
 void Network::unban(const PeerId& peer) { impl_->unban(peer); }
 
-std::vector<PeerId> Network::bans() const { return impl_->registry().bans(); }
+std::vector<Ban> Network::bans() const {
+    return impl_->standings().read([](const Reputation& reputation) {
+        std::vector<Ban> bans;
+        for (const PeerId& peer : reputation.bans()) {
+            const Standing standing = reputation.standing(peer, now());
+            const auto until = standing.banned_by_operator ? std::nullopt : standing.banned_until;
+            bans.push_back({peer, until, standing.reason()});
+        }
+        return bans;
+    });
+}
+
+void Network::observe(const PeerId& peer, const Observation& observation) {
+    impl_->observe(peer, observation);
+}
+
+Standing Network::standing(const PeerId& peer) const {
+    return impl_->standings().read(
+        [&](const Reputation& reputation) { return reputation.standing(peer, now()); });
+}
+
+std::uint32_t Network::weight(const PeerId& peer) const {
+    return impl_->standings().read([&](const Reputation& reputation) { return reputation.weight(peer); });
+}
+
+std::vector<StandingNote> Network::take_standings() { return impl_->standings().take_notes(now()); }
+
+bool Network::restore_standing(const PeerId& peer, ByteView note) {
+    return impl_->standings().restore(peer, note, now());
+}
 
 void Network::set_holdings(const Holdings& holdings) { impl_->set_holdings(holdings); }
 
-std::vector<PeerStatus> Network::peers() const { return impl_->registry().status(); }
+std::vector<PeerStatus> Network::peers() const {
+    std::vector<PeerStatus> peers = impl_->registry().status();
+    impl_->standings().read([&](const Reputation& reputation) {
+        for (PeerStatus& peer : peers) peer.standing = reputation.standing(peer.peer, now());
+    });
+    return peers;
+}
+
+std::vector<LimitUse> Network::limits() const { return impl_->limits(); }
 
 Bytes Network::certificate() const { return impl_->tls().certificate(); }
 

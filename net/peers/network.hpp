@@ -14,6 +14,7 @@
 #include "net/core/expected.hpp"
 #include "net/core/keys.hpp"
 #include "net/core/time.hpp"
+#include "net/peers/reputation.hpp"
 #include "net/rpc/replier.hpp"
 #include "net/transport/hello.hpp"
 #include "net/transport/impairment.hpp"
@@ -25,6 +26,7 @@ struct MemberAddress {
     PeerId peer;
     /// `host:port`, `[v6]:port`; tried in turn.
     std::vector<std::string> addresses;
+    std::uint64_t stake = 1;
 };
 
 /// Limits of the network, each with the default of network.md. Sizes in bytes.
@@ -54,6 +56,9 @@ struct NetworkLimits {
     std::uint64_t memory_total = 192ULL * 1024 * 1024;
     std::uint64_t memory_per_member = 32ULL * 1024 * 1024;
     std::uint64_t memory_per_client = 4ULL * 1024 * 1024;
+    Duration penalty_half_life = std::chrono::minutes(10);
+    Duration ban_first = std::chrono::minutes(10);
+    Duration ban_most = std::chrono::hours(24);
     /// Compress what travels in the bulk class when that makes it smaller: for slow links.
     bool compress_bulk = false;
 };
@@ -75,6 +80,8 @@ struct NetworkConfig {
     std::string agent = "monodon";
     /// The whole committee; ourselves among them or not makes no difference.
     std::vector<MemberAddress> members;
+    /// Of members that are in quarantine at a time: what the committee tolerates.
+    std::uint64_t quarantine_stake = 0;
     NetworkLimits limits;
     Impairment impairment;
 };
@@ -118,6 +125,23 @@ struct PeerStatus {
     std::uint64_t connections = 0;
     /// Why the last connection or attempt ended, in words; empty if none did.
     std::string last_error;
+    Standing standing;
+};
+
+struct Ban {
+    PeerId peer;
+    /// Without it the ban is the operator's, and stays until it is lifted.
+    std::optional<Time> until;
+    std::string reason;
+};
+
+/// A limit in force, and how much of it is in use.
+struct LimitUse {
+    std::string name;
+    /// Whom it is about; empty if all.
+    std::optional<PeerId> peer;
+    std::uint64_t limit = 0;
+    std::uint64_t used = 0;
 };
 
 /// The peer-to-peer network of one node: listens, keeps a connection to every member of the committee, admits
@@ -156,11 +180,26 @@ class Network {
 
     /// Ends the connection to a peer that broke a rule that only the caller can see, in words for the log.
     void disconnect(const PeerId& peer, std::string_view why);
-    /// Ends the connections to a peer and has no other with it, until unban() or the end of the process.
-    /// False if there are as many bans as are remembered.
+    /// Ends the connections to a peer and has no other with it, until unban(). False if there are as many
+    /// bans as are remembered.
     bool ban(const PeerId& peer);
+    /// Lifts the operator's ban; if there is none, what the peer was charged with and banned or quarantined
+    /// for.
     void unban(const PeerId& peer);
-    [[nodiscard]] std::vector<PeerId> bans() const;
+    [[nodiscard]] std::vector<Ban> bans() const;
+
+    /// What a peer did that only the caller can see (network.md 6): whether a reply was of use, and what is
+    /// wrong with what it said.
+    void observe(const PeerId& peer, const Observation& observation);
+    /// Also of a peer that is not connected.
+    [[nodiscard]] Standing standing(const PeerId& peer) const;
+    /// How often to ask it rather than others: 100 is usual, 0 only for exploration. See select().
+    [[nodiscard]] std::uint32_t weight(const PeerId& peer) const;
+    /// What is to be stored so that standings and bans outlive the process, as far as it has changed.
+    [[nodiscard]] std::vector<StandingNote> take_standings();
+    /// Before start(): what was stored. False: it is of no use any more.
+    bool restore_standing(const PeerId& peer, ByteView note);
+
     /// Ends the connections to a peer, as an operator wants it; a member is dialled again.
     void hang_up(const PeerId& peer);
     /// What greetings say about our history from now on.
@@ -168,6 +207,7 @@ class Network {
 
     /// Every member, connected or not, then the connected clients.
     [[nodiscard]] std::vector<PeerStatus> peers() const;
+    [[nodiscard]] std::vector<LimitUse> limits() const;
     /// The certificate shown to peers, in DER.
     [[nodiscard]] Bytes certificate() const;
 

@@ -80,7 +80,6 @@ Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit(const std::shar
     const SessionConfig& config = session->config();
     const std::string host = host_of(session->address());
     const std::lock_guard lock(mutex_);
-    if (bans_.contains(config.peer)) return Unexpected{GoawayReason::disconnected_by_operator};
     if (config.role == Role::client) {
         if (const auto refusal = client_refusal(host)) return Unexpected{*refusal};
         ++clients_;
@@ -128,26 +127,14 @@ void Registry::note_error(const PeerId& peer, const std::string& why) {
     if (const auto found = members_.find(peer); found != members_.end()) found->second.last_error = why;
 }
 
-bool Registry::ban(const PeerId& peer) {
-    const std::lock_guard lock(mutex_);
-    if (bans_.size() >= kBansMax && !bans_.contains(peer)) return false;
-    bans_.insert(peer);
-    return true;
-}
-
-void Registry::unban(const PeerId& peer) {
-    const std::lock_guard lock(mutex_);
-    bans_.erase(peer);
-}
-
-bool Registry::is_banned(const PeerId& peer) const {
+std::size_t Registry::half_open() const {
     const std::shared_lock lock(mutex_);
-    return bans_.contains(peer);
+    return greeting_.size();
 }
 
-std::vector<PeerId> Registry::bans() const {
+std::uint32_t Registry::clients() const {
     const std::shared_lock lock(mutex_);
-    return {bans_.begin(), bans_.end()};
+    return clients_;
 }
 
 std::shared_ptr<Session> Registry::find(const PeerId& peer) const {

@@ -53,17 +53,13 @@ class Registry {
     bool remove(const std::shared_ptr<Session>& session, const std::string& why);
     void note_error(const PeerId& peer, const std::string& why);
 
-    /// While a peer is banned it is not admitted. False if kBansMax others are.
-    bool ban(const PeerId& peer);
-    void unban(const PeerId& peer);
-    [[nodiscard]] bool is_banned(const PeerId& peer) const;
-    [[nodiscard]] std::vector<PeerId> bans() const;
-    static constexpr std::size_t kBansMax = 1024;
-
     [[nodiscard]] std::shared_ptr<Session> find(const PeerId& peer) const;
     [[nodiscard]] std::shared_ptr<Session> find(std::uint32_t serial) const;
     [[nodiscard]] std::vector<std::shared_ptr<Session>> all() const;
     [[nodiscard]] std::vector<PeerStatus> status() const;
+    /// Connections that have not greeted yet, and clients.
+    [[nodiscard]] std::size_t half_open() const;
+    [[nodiscard]] std::uint32_t clients() const;
 
  private:
     struct Member {
@@ -88,7 +84,6 @@ class Registry {
     mutable std::shared_mutex mutex_;
     std::unordered_map<PeerId, Member> members_;
     std::map<std::uint32_t, std::shared_ptr<Session>> by_serial_;
-    std::set<PeerId> bans_;
     std::map<std::string, std::uint32_t> clients_by_host_;
     std::uint32_t clients_ = 0;
     /// The hosts at which the genesis says that members listen.

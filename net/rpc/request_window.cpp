@@ -10,7 +10,9 @@ std::size_t size_of(const SharedBytes& bytes) { return bytes ? bytes->size() : 0
 
 }  // namespace
 
-bool RequestWindow::has_place(MessageClass message_class) const {
+bool RequestWindow::has_place(MessageClass message_class, Time now) const {
+    const auto held = held_until_.find(message_class);
+    if (held != held_until_.end() && now < held->second) return false;
     // An id that is given up stays in the peer's window until it has answered: without a place to remember
     // that, no other is begun.
     if (open_.size() >= limits_.total || closed_.size() >= kClosedMax) return false;
@@ -37,10 +39,15 @@ bool RequestWindow::add(WantedRequest request) {
     return true;
 }
 
-std::optional<StartedRequest> RequestWindow::next_start() {
+void RequestWindow::hold(MessageClass message_class, Time until) {
+    Time& held = held_until_[message_class];
+    held = std::max(held, until);
+}
+
+std::optional<StartedRequest> RequestWindow::next_start(Time now) {
     // In order within a class; a full class does not hold up another.
-    const auto next = std::find_if(waiting_.begin(), waiting_.end(), [this](const WantedRequest& request) {
-        return has_place(request.message_class);
+    const auto next = std::find_if(waiting_.begin(), waiting_.end(), [&](const WantedRequest& request) {
+        return has_place(request.message_class, now);
     });
     if (next == waiting_.end()) return std::nullopt;
     StartedRequest started{next_id_, std::move(*next)};
@@ -48,8 +55,8 @@ std::optional<StartedRequest> RequestWindow::next_start() {
     waiting_bytes_ -= size_of(started.request.body);
     next_id_ += 2;
     const WantedRequest& request = started.request;
-    open_[started.id] = {request.handle, request.message_class, request.method, request.deadline,
-                         request.reply_max};
+    open_[started.id] = {
+        request.handle, request.message_class, request.method, request.deadline, request.reply_max, now, {}};
     ++open_by_class_[request.message_class];
     return started;
 }
@@ -62,6 +69,11 @@ RequestWindow::Reply RequestWindow::classify(std::uint64_t id) const {
 const RequestWindow::Open* RequestWindow::find(std::uint64_t id) const {
     const auto found = open_.find(id);
     return found == open_.end() ? nullptr : &found->second;
+}
+
+void RequestWindow::note_reply(std::uint64_t id, Time now) {
+    const auto found = open_.find(id);
+    if (found != open_.end() && found->second.first_byte == Time{}) found->second.first_byte = now;
 }
 
 void RequestWindow::complete(std::uint64_t id) {
@@ -107,6 +119,7 @@ std::vector<RequestWindow::Ended> RequestWindow::expire(Time now) {
         ended.push_back({request.handle, std::nullopt, request.message_class});
         return true;
     });
+    std::erase_if(held_until_, [now](const auto& held) { return held.second <= now; });
     std::erase_if(closed_, [now](const auto& closed) { return now - closed.second >= kClosedKept; });
     return ended;
 }
@@ -115,6 +128,10 @@ Time RequestWindow::next_due() const {
     Time due = Time::max();
     for (const auto& [id, open] : open_) due = std::min(due, open.deadline);
     for (const WantedRequest& request : waiting_) due = std::min(due, request.deadline);
+    if (!waiting_.empty()) {
+        // What was held is to be begun then; what is due earlier looks at it in passing.
+        for (const auto& [message_class, until] : held_until_) due = std::min(due, until);
+    }
     for (const auto& [id, since] : closed_) due = std::min(due, since + kClosedKept);
     return due;
 }

@@ -48,7 +48,9 @@ class RequestWindow {
     /// the queue is full.
     [[nodiscard]] bool add(WantedRequest request);
     /// A request that has a place, to be sent under its id; call until nothing is left, after every change.
-    [[nodiscard]] std::optional<StartedRequest> next_start();
+    [[nodiscard]] std::optional<StartedRequest> next_start(Time now);
+    /// The peer has said that it wants no request of this class until then.
+    void hold(MessageClass message_class, Time until);
 
     enum class Reply : std::uint8_t { expected, late, unsolicited };
     /// What a frame of a reply with this id is.
@@ -60,8 +62,13 @@ class RequestWindow {
         Method method = Method::none;
         Time deadline{};
         std::uint32_t reply_max = 0;
+        Time started{};
+        /// When the reply began; not yet if it is the epoch.
+        Time first_byte{};
     };
     [[nodiscard]] const Open* find(std::uint64_t id) const;
+    /// A part of the reply has come.
+    void note_reply(std::uint64_t id, Time now);
 
     /// The last frame of the answer has come: frees the place; a late one is counted and forgotten.
     void complete(std::uint64_t id);
@@ -89,13 +96,14 @@ class RequestWindow {
     [[nodiscard]] std::uint64_t late_replies() const { return late_replies_; }
 
  private:
-    [[nodiscard]] bool has_place(MessageClass message_class) const;
+    [[nodiscard]] bool has_place(MessageClass message_class, Time now) const;
     Ended close(std::map<std::uint64_t, Open>::iterator open, Time now);
 
     WindowLimits limits_;
     std::uint64_t next_id_;
     std::map<std::uint64_t, Open> open_;
     std::map<MessageClass, std::uint32_t> open_by_class_;
+    std::map<MessageClass, Time> held_until_;
     std::deque<WantedRequest> waiting_;
     std::size_t waiting_bytes_ = 0;
     std::map<std::uint64_t, Time> closed_;

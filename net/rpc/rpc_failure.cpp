@@ -20,4 +20,14 @@ std::optional<RpcFailure> decode_failure(ByteView payload) {
     return RpcFailure{static_cast<RpcError>(code), detail};
 }
 
+Violation violation_of(AssemblyError error, std::string_view where) {
+    Fault fault = Fault::malformed;
+    if (error == AssemblyError::too_large) fault = Fault::oversize;
+    // What it holds unfinished is more than it was told that it may.
+    if (error == AssemblyError::too_many_unfinished || error == AssemblyError::out_of_memory) {
+        fault = Fault::unsolicited;
+    }
+    return {fault, std::string(where) + std::string(name(error))};
+}
+
 }  // namespace monodon::net

@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "net/core/bytes.hpp"
+#include "net/transport/observation.hpp"
+#include "net/wire/assembler.hpp"
 #include "net/wire/method.hpp"
 
 namespace monodon::net {
@@ -12,5 +14,8 @@ namespace monodon::net {
 [[nodiscard]] Bytes encode(RpcFailure failure);
 /// Nothing if it is malformed, unknown, or one that never travels.
 [[nodiscard]] std::optional<RpcFailure> decode_failure(ByteView payload);
+
+/// What of a message that can not become whole its sender answers for.
+[[nodiscard]] Violation violation_of(AssemblyError error, std::string_view where = {});
 
 }  // namespace monodon::net

@@ -16,6 +16,9 @@ WindowLimits smaller(const WindowLimits& left, const WindowLimits& right) {
             std::min(left.bulk, right.bulk), std::min(left.message_bytes, right.message_bytes)};
 }
 
+/// However long a peer wants us to wait, it is asked again after this.
+constexpr std::uint64_t kHoldMostMs = 30'000;
+
 std::set<std::uint16_t> common_methods(const Hello& theirs) {
     std::set<std::uint16_t> methods;
     for (const MethodVersion& method : theirs.methods) {
@@ -54,7 +57,7 @@ bool Session::send(MessageClass message_class, Method method, SharedBytes payloa
     return connection_->push(std::move(message)) == Push::queued;
 }
 
-std::optional<std::string> Session::on_frame(const Frame& frame) {
+std::optional<Violation> Session::on_frame(const Frame& frame) {
     switch (frame.header.type) {
         case FrameType::notice:
             return on_notice(frame);
@@ -68,24 +71,32 @@ std::optional<std::string> Session::on_frame(const Frame& frame) {
             on_cancel(frame.header.request_id);
             return std::nullopt;
         default:
-            return "unexpected frame";
+            return Violation{Fault::malformed, "unexpected frame"};
     }
 }
 
-std::optional<std::string> Session::on_notice(const Frame& frame) {
+void Session::on_round_trip(Duration rtt) { observe(Measured{rtt, rtt, 0}); }
+
+void Session::observe(const Observation& observation) {
+    if (handlers_.on_observation) handlers_.on_observation(shared_from_this(), observation);
+}
+
+std::optional<Violation> Session::on_notice(const Frame& frame) {
     const FrameHeader& header = frame.header;
     const MethodInfo* info = find_method(header.method);
     if (info != nullptr && (!info->notice || !info->allows(header.message_class))) {
-        return "notice of the wrong kind: " + std::string(info->name);
+        return Violation{Fault::malformed, "notice of the wrong kind: " + std::string(info->name)};
     }
     const bool may_send = info != nullptr ? info->allows(config_.role) : config_.role == Role::member;
-    if (!may_send) return "notice from a peer that may not send it";
+    if (!may_send) return Violation{Fault::unsolicited, "notice from a peer that may not send it"};
     if (header.chunk == 0) {
-        if (header.request_id <= last_notice_) return "notice numbers do not rise";
+        if (header.request_id <= last_notice_) {
+            return Violation{Fault::unsolicited, "notice numbers do not rise"};
+        }
         last_notice_ = header.request_id;
     }
     auto added = assembler_.add(frame, info != nullptr ? info->request_max : kUnknownMessageMax);
-    if (!added) return std::string(name(added.error()));
+    if (!added) return violation_of(added.error());
     // A notice of a later version is read over.
     if (added->has_value() && info != nullptr && handlers_.on_notice) {
         handlers_.on_notice(shared_from_this(), info->method, std::move((*added)->body));
@@ -93,11 +104,11 @@ std::optional<std::string> Session::on_notice(const Frame& frame) {
     return std::nullopt;
 }
 
-std::optional<std::string> Session::on_response(const Frame& frame) {
+std::optional<Violation> Session::on_response(const Frame& frame) {
     const FrameHeader& header = frame.header;
     switch (window_.classify(header.request_id)) {
         case RequestWindow::Reply::unsolicited:
-            return "reply that nobody asked for";
+            return Violation{Fault::unsolicited, "reply that nobody asked for"};
         case RequestWindow::Reply::late:
             if (header.last()) window_.complete(header.request_id);
             pump_requests();
@@ -108,25 +119,37 @@ std::optional<std::string> Session::on_response(const Frame& frame) {
     const RequestWindow::Open open = *window_.find(header.request_id);
     if (header.message_class != open.message_class ||
         header.method != static_cast<std::uint16_t>(open.method)) {
-        return "reply to another request";
+        return Violation{Fault::unsolicited, "reply to another request"};
     }
+    const Time time = now();
+    window_.note_reply(header.request_id, time);
     auto added = assembler_.add(frame, open.reply_max);
-    if (!added) return "reply refused: " + std::string(name(added.error()));
+    if (!added) return violation_of(added.error(), "reply refused: ");
     if (!added->has_value()) return std::nullopt;
+    const Time first_byte = open.first_byte == Time{} ? time : open.first_byte;
+    const std::size_t bytes = (*added)->body ? (*added)->body->size() : 0;
+    observe(Measured{first_byte - open.started, time - open.started, bytes});
     window_.complete(header.request_id);
     answer_caller(open.handle, std::move((*added)->body));
     pump_requests();
     return std::nullopt;
 }
 
-std::optional<std::string> Session::on_error(const Frame& frame) {
+std::optional<Violation> Session::on_error(const Frame& frame) {
     const std::uint64_t id = frame.header.request_id;
     const auto failure = decode_failure(frame.payload);
-    if (!failure) return "malformed error";
+    if (!failure) return Violation{Fault::malformed, "malformed error"};
     const auto kind = window_.classify(id);
-    if (kind == RequestWindow::Reply::unsolicited) return "error that nobody asked for";
+    if (kind == RequestWindow::Reply::unsolicited) {
+        return Violation{Fault::unsolicited, "error that nobody asked for"};
+    }
     const RequestWindow::Open* open = window_.find(id);
     const std::uint64_t handle = open == nullptr ? 0 : open->handle;
+    if (open != nullptr && failure->code == RpcError::rate_limited) {
+        const auto wait = std::chrono::milliseconds(std::min(failure->detail, kHoldMostMs));
+        window_.hold(open->message_class, now() + wait);
+        connection_->wake_at(window_.next_due());
+    }
     assembler_.drop(FrameType::response, id);
     window_.complete(id);
     if (kind == RequestWindow::Reply::expected) answer_caller(handle, Unexpected{*failure});
@@ -199,7 +222,7 @@ void Session::start_request(WantedRequest request, ReplyCallback callback) {
 
 void Session::pump_requests() {
     if (closed_) return;
-    while (auto started = window_.next_start()) {
+    while (auto started = window_.next_start(now())) {
         const WantedRequest& request = started->request;
         OutMessage message;
         message.type = FrameType::request;
@@ -227,6 +250,7 @@ void Session::give_up(const RequestWindow::Ended& ended, RpcError why) {
             cancel.type = FrameType::cancel;
             cancel.id = *ended.id;
             connection_->push(std::move(cancel));
+            if (why == RpcError::deadline) observe(Fault::timeout);
         }
     }
     answer_caller(ended.handle, Unexpected{RpcFailure{why, 0}});

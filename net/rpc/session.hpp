@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
@@ -29,8 +30,23 @@ inline constexpr WindowLimits kWindows{64, 16, 4, kMessageBytesMax};
 
 /// Of messages whose method we do not know: they are answered or ignored, but first received.
 inline constexpr std::uint32_t kUnknownMessageMax = 64 * 1024;
+/// What RATE_LIMITED tells the asker to wait at least, in milliseconds: a peer that asks again for each
+/// request that has room could not be told from one that does not wait at all.
+inline constexpr std::int64_t kRateLimitedMs = 100;
 /// What BUSY tells the asker to wait, in milliseconds.
 inline constexpr std::uint64_t kBusyRetryMs = 100;
+
+/// How a peer is served (network.md 6).
+enum class Treatment : std::uint8_t {
+    normal,
+    /// At a quarter of its rates: everything costs four times as much.
+    throttled,
+    /// A member: class 2 at a quarter of its rates, no class 4 and no peer exchange.
+    quarantined,
+};
+inline constexpr double kThrottledCost = 4;
+/// What a refusal for good tells the asker to wait.
+inline constexpr std::uint64_t kQuarantineRetryMs = 10'000;
 
 struct SessionConfig {
     PeerId peer;
@@ -55,6 +71,8 @@ struct SessionHandlers {
     std::function<void(const std::shared_ptr<Session>&, Method, SharedBytes)> on_notice;
     std::function<void(const std::shared_ptr<Session>&, Method, SharedBytes, Replier)> on_request;
     std::function<void(const std::shared_ptr<Session>&, const CloseCause&)> on_closed;
+    /// What the peer did, the end of the connection aside.
+    std::function<void(const std::shared_ptr<Session>&, const Observation&)> on_observation;
 };
 
 /// Notices, requests and replies on one connection. Its tables live on the connection's strand; what other
@@ -71,12 +89,17 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     /// `handle` is the caller's, unique within the session.
     void request(WantedRequest request, ReplyCallback callback);
     void cancel(std::uint64_t handle);
+    void treat(Treatment treatment) { treatment_ = treatment; }
     void close(CloseCause cause) { connection_->close(std::move(cause)); }
     void abort(CloseCause cause) { connection_->abort(std::move(cause)); }
     [[nodiscard]] std::size_t queued_bytes(MessageClass message_class) const {
         return connection_->queued_bytes(message_class);
     }
     [[nodiscard]] ConnectionCounters counters() const { return connection_->counters(); }
+    /// Requests that were beyond the rates.
+    [[nodiscard]] std::uint64_t rate_limited() const { return rate_limited_; }
+    /// What a request or a byte costs of the rates, in one class as things are.
+    [[nodiscard]] double cost(MessageClass message_class) const;
     [[nodiscard]] const SessionConfig& config() const { return config_; }
     [[nodiscard]] const std::string& address() const { return connection_->link().address; }
     [[nodiscard]] asio::any_io_executor executor() const { return connection_->executor(); }
@@ -86,15 +109,17 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     friend class ReplySink;
 
     // ConnectionHandler, on the strand:
-    std::optional<std::string> on_frame(const Frame& frame) override;
+    std::optional<Violation> on_frame(const Frame& frame) override;
+    void on_round_trip(Duration rtt) override;
     void on_reply_written(std::uint64_t id, std::size_t bytes) override;
     Time on_time(Time now) override;
     void on_closed(const CloseCause& cause) override;
 
-    std::optional<std::string> on_notice(const Frame& frame);
-    std::optional<std::string> on_request(const Frame& frame);
-    std::optional<std::string> on_response(const Frame& frame);
-    std::optional<std::string> on_error(const Frame& frame);
+    std::optional<Violation> on_notice(const Frame& frame);
+    std::optional<Violation> on_request(const Frame& frame);
+    std::optional<Violation> on_response(const Frame& frame);
+    std::optional<Violation> on_error(const Frame& frame);
+    void observe(const Observation& observation);
     void on_cancel(std::uint64_t id);
 
     // As the one who asks:
@@ -108,6 +133,7 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     [[nodiscard]] std::optional<RpcFailure> refusal(const Message& message, const MethodInfo* info);
     void reply_part(std::uint64_t id, SharedBytes bytes, bool last);
     void reply_failure(std::uint64_t id, RpcFailure failure);
+    [[nodiscard]] bool corrupts();
     void reply_on_room(std::uint64_t id, std::function<void(bool)> callback);
     void abandon(ServedRequest request);
     void send_error(std::uint64_t id, std::uint16_t method, RpcFailure failure);
@@ -122,9 +148,16 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     RequestWindow window_;
     ServedRequests served_;
     std::unordered_map<std::uint64_t, ReplyCallback> callbacks_;
+    std::atomic<Treatment> treatment_{Treatment::normal};
     TokenBucket request_rate_;
     TokenBucket byte_rate_;
+    /// When a peer that waits as it was told asks again, and what came before that.
+    Time told_until_{};
+    std::uint32_t refused_since_told_ = 0;
+    std::atomic<std::uint64_t> rate_limited_{0};
     std::uint64_t last_notice_ = 0;
+    /// Counted only where some are to be wrong.
+    std::uint64_t replies_ = 0;
     bool closed_ = false;
 };
 

@@ -9,10 +9,12 @@
 // The half of a session that serves the peer's requests.
 namespace monodon::net {
 
-std::optional<std::string> Session::on_request(const Frame& frame) {
+std::optional<Violation> Session::on_request(const Frame& frame) {
     const FrameHeader& header = frame.header;
     if (header.chunk == 0) {
-        if (auto wrong = served_.begin(header.request_id, header.message_class, now())) return wrong;
+        if (auto wrong = served_.begin(header.request_id, header.message_class, now())) {
+            return Violation{Fault::unsolicited, std::move(*wrong)};
+        }
         connection_->wake_at(served_.next_due());
     } else if (served_.begun(header.request_id, header.message_class) &&
                served_.find(header.request_id) == nullptr) {
@@ -21,7 +23,7 @@ std::optional<std::string> Session::on_request(const Frame& frame) {
     }
     const MethodInfo* info = find_method(header.method);
     auto added = assembler_.add(frame, info != nullptr ? info->request_max : kUnknownMessageMax);
-    if (!added) return std::string(name(added.error()));
+    if (!added) return violation_of(added.error());
     if (added->has_value()) serve(std::move(**added));
     return std::nullopt;
 }
@@ -36,20 +38,40 @@ void Session::on_cancel(std::uint64_t id) {
     send_error(id, method, {RpcError::cancelled, 0});
 }
 
+double Session::cost(MessageClass message_class) const {
+    const Treatment treatment = treatment_;
+    const bool slowed = treatment == Treatment::throttled ||
+                        (treatment == Treatment::quarantined && message_class == MessageClass::interactive);
+    return slowed ? kThrottledCost : 1;
+}
+
 std::optional<RpcFailure> Session::refusal(const Message& message, const MethodInfo* info) {
     const Time time = now();
+    const double cost = this->cost(message.message_class);
     // Everything costs, also what is refused for other reasons.
-    const bool request_ok = request_rate_.admit(time, 1);
-    const bool bytes_ok = byte_rate_.admit(time, static_cast<double>(message.body->size()));
+    const bool request_ok = request_rate_.admit(time, cost);
+    const bool bytes_ok = byte_rate_.admit(time, cost * static_cast<double>(message.body->size()));
     if (!request_ok || !bytes_ok) {
-        const Duration wait = std::max(request_rate_.wait(), byte_rate_.wait());
+        ++rate_limited_;
+        const Duration wait = std::max<Duration>(
+            {request_rate_.wait(), byte_rate_.wait(), std::chrono::milliseconds(kRateLimitedMs)});
+        if (time >= told_until_) {
+            told_until_ = time + wait;
+            refused_since_told_ = 0;
+        }
+        // Who waits has at most its window under way when it is told.
+        if (++refused_since_told_ > kWindows.total) observe(Fault::ignored_rate_limit);
         const auto ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
-        return RpcFailure{RpcError::rate_limited, static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 1))};
+        return RpcFailure{RpcError::rate_limited, static_cast<std::uint64_t>(ms)};
     }
     if (info == nullptr || info->notice || !handlers_.on_request)
         return RpcFailure{RpcError::unknown_method, 0};
     if (!info->allows(config_.role)) return RpcFailure{RpcError::unauthorised, 0};
     if (!info->allows(message.message_class)) return RpcFailure{RpcError::malformed, 0};
+    const bool bulk = message.message_class == MessageClass::bulk || info->method == Method::get_peers;
+    if (treatment_ == Treatment::quarantined && bulk) {
+        return RpcFailure{RpcError::rate_limited, kQuarantineRetryMs};
+    }
     return std::nullopt;
 }
 
@@ -83,7 +105,12 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
     request->queued += size;
     request->finished = last;
     if (last) request->memory = Reservation();
-    byte_rate_.charge(now(), static_cast<double>(size));
+    if (last && size > 0 && corrupts()) {
+        auto wrong = std::make_shared<Bytes>(*bytes);
+        wrong->at(size / 2) ^= 0xff;
+        bytes = std::move(wrong);
+    }
+    byte_rate_.charge(now(), cost(request->message_class) * static_cast<double>(size));
     OutMessage part;
     part.type = FrameType::response;
     part.message_class = request->message_class;
@@ -96,11 +123,18 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
     }
 }
 
+/// Whether this reply is one that the experiment wants wrong.
+bool Session::corrupts() {
+    const std::uint64_t every = config_.impairment.corrupt_replies;
+    return every > 0 && ++replies_ % every == 0;
+}
+
 void Session::reply_failure(std::uint64_t id, RpcFailure failure) {
     auto request = served_.take(id);
     if (!request) return;
     const std::uint16_t method = request->method;
     abandon(std::move(*request));
+    if (failure.code == RpcError::malformed) observe(Fault::wrong_data);
     send_error(id, method, failure);
 }
 

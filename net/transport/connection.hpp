@@ -10,6 +10,7 @@
 #include "net/transport/hello.hpp"
 #include "net/transport/impairment.hpp"
 #include "net/transport/link.hpp"
+#include "net/transport/observation.hpp"
 #include "net/transport/outbox.hpp"
 #include "net/wire/token_bucket.hpp"
 
@@ -31,6 +32,8 @@ struct CloseCause {
     bool by_peer = false;
     /// In words, for the log.
     std::string text;
+    /// What the peer has to answer for.
+    std::optional<Fault> fault = {};
 };
 
 /// What stands above a connection. Called on its strand, one call after the other.
@@ -39,7 +42,9 @@ class ConnectionHandler {
     virtual ~ConnectionHandler() = default;
     /// A frame that is no PING, PONG or GOAWAY. Its payload is valid during the call. What is wrong with it,
     /// if the peer broke a rule: the connection then ends.
-    virtual std::optional<std::string> on_frame(const Frame& frame) = 0;
+    virtual std::optional<Violation> on_frame(const Frame& frame) = 0;
+    /// A ping was answered.
+    virtual void on_round_trip(Duration rtt) = 0;
     /// So many more bytes of the reply are on their way, after which it may be finished.
     virtual void on_reply_written(std::uint64_t id, std::size_t bytes) = 0;
     /// Does what is due and returns when something will be; Time::max() for never.

@@ -46,8 +46,11 @@ bool Connection::read_available() {
         for (;;) {
             const auto frame = link.reader.next();
             if (!frame) {
-                begin_close({GoawayReason::protocol_violation, false, std::string(name(frame.error()))},
-                            false);
+                const Fault fault =
+                    frame.error() == FrameError::too_long ? Fault::oversize : Fault::malformed;
+                begin_close(
+                    {GoawayReason::protocol_violation, false, std::string(name(frame.error())), fault},
+                    false);
                 // Not in step with the peer any more: only its end is waited for.
                 link.reader = FrameReader();
                 break;
@@ -96,12 +99,13 @@ void Connection::take_frame(const Frame& frame) {
             return take_control(frame);
         case FrameType::hello:
         case FrameType::hello_ack:
-            return begin_close({GoawayReason::protocol_violation, false, "a second hello"}, false);
+            return begin_close({GoawayReason::protocol_violation, false, "a second hello", Fault::malformed},
+                               false);
         default:
             break;
     }
     if (auto wrong = handler_->on_frame(frame)) {
-        begin_close({GoawayReason::protocol_violation, false, std::move(*wrong)}, false);
+        begin_close({GoawayReason::protocol_violation, false, std::move(wrong->text), wrong->fault}, false);
     }
 }
 
@@ -117,6 +121,7 @@ void Connection::take_control(const Frame& frame) {
     } else if (frame.header.type == FrameType::pong) {
         if (frame.header.request_id != ping_id_ || ping_sent_ == Time{}) return;
         rtt_us_.store((time - ping_sent_).count(), std::memory_order_relaxed);
+        handler_->on_round_trip(time - ping_sent_);
         ping_sent_ = Time{};
     } else {
         const auto reason = decode_goaway(frame.payload);

@@ -13,9 +13,10 @@ namespace {
 
 using FrameResult = Expected<FrameHeader, GreetingFailure>;
 
-GreetingFailure failed(std::string text) {
+GreetingFailure failed(std::string text, std::optional<Fault> fault = {}) {
     GreetingFailure failure;
     failure.text = std::move(text);
+    failure.fault = fault;
     return failure;
 }
 
@@ -60,7 +61,7 @@ asio::awaitable<std::optional<GreetingFailure>> secure(std::shared_ptr<Link> lin
 asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_ptr<Bytes> payload) {
     for (;;) {
         const auto frame = link->reader.next();
-        if (!frame) co_return Unexpected{failed(std::string(name(frame.error())))};
+        if (!frame) co_return Unexpected{failed(std::string(name(frame.error())), Fault::malformed)};
         if (frame->has_value()) {
             payload->assign((*frame)->payload.begin(), (*frame)->payload.end());
             co_return (*frame)->header;
@@ -78,9 +79,18 @@ asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_
         if (const ErrorCode error = co_await fill(link); error)
             co_return Unexpected{failure_of(*link, error)};
         if (link->bytes_in > kGreetingBytesMax) {
-            co_return Unexpected{failed("too much before the hello")};
+            co_return Unexpected{failed("too much before the hello", Fault::oversize)};
         }
     }
+}
+
+/// What a peer answers for of what is wrong with its hello: another epoch or version it may just not know
+/// yet.
+std::optional<Fault> fault_of(GoawayReason reason) {
+    if (reason == GoawayReason::wrong_chain || reason == GoawayReason::wrong_genesis)
+        return Fault::wrong_chain;
+    if (reason == GoawayReason::invalid_hello) return Fault::invalid_hello;
+    return std::nullopt;
 }
 
 /// The peer's HELLO or HELLO_ACK, of which nothing is wrong. What is wrong has been told to the peer.
@@ -102,7 +112,7 @@ asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<
     co_await refuse(link, *wrong);
     std::string text(describe(*wrong));
     if (*wrong == GoawayReason::wrong_chain) text += " (the peer is on another one)";
-    GreetingFailure failure = failed(std::move(text));
+    GreetingFailure failure = failed(std::move(text), fault_of(*wrong));
     failure.told_peer = *wrong;
     co_return Unexpected{std::move(failure)};
 }
@@ -148,14 +158,21 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
     co_return theirs;
 }
 
-asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(std::shared_ptr<Link> link, Hello ours,
-                                                              GreetingBudgets budgets) {
+asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(
+    std::shared_ptr<Link> link, Hello ours, GreetingBudgets budgets,
+    std::function<std::optional<GoawayReason>(PeerId)> unwelcome) {
     const Time begin = now();
     if (auto failure = co_await secure(link, budgets, begin)) {
         // The peer may still be sending; closing at once would lose the alert that tells it why.
         if (link->tls.state() == TlsState::failed) co_await linger(link);
         link->close();
         co_return Unexpected{*failure};
+    }
+    if (const auto reason = unwelcome ? unwelcome(link->tls.peer()) : std::nullopt) {
+        co_await refuse(link, *reason);
+        GreetingFailure failure = failed(std::string(describe(*reason)));
+        failure.told_peer = *reason;
+        co_return Unexpected{std::move(failure)};
     }
     link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
     auto theirs = co_await receive_hello(link, FrameType::hello, ours);

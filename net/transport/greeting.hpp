@@ -12,6 +12,7 @@
 #include "net/core/time.hpp"
 #include "net/transport/hello.hpp"
 #include "net/transport/link.hpp"
+#include "net/transport/observation.hpp"
 
 namespace monodon::net {
 
@@ -31,6 +32,8 @@ struct GreetingFailure {
     std::string text;
     std::optional<GoawayReason> told_peer;
     std::optional<GoawayReason> told_by_peer;
+    /// What the peer has to answer for.
+    std::optional<Fault> fault;
     /// Who answered was ourselves.
     bool ourselves = false;
     /// Given up because it was not needed any more.
@@ -46,10 +49,11 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
                                                                    GreetingBudgets budgets,
                                                                    std::function<bool()> superseded = {});
 
-/// The TLS handshake, then the peer's HELLO, which agrees with ours. The link waits for answer_hello() or
-/// refuse(). On failure it has been closed.
-asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(std::shared_ptr<Link> link, Hello ours,
-                                                              GreetingBudgets budgets);
+/// The TLS handshake, then the peer's HELLO, which agrees with ours. `unwelcome` is asked in between, as soon
+/// as it is known who comes. The link waits for answer_hello() or refuse(). On failure it has been closed.
+asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(
+    std::shared_ptr<Link> link, Hello ours, GreetingBudgets budgets,
+    std::function<std::optional<GoawayReason>(PeerId)> unwelcome = {});
 /// Sends HELLO_ACK and ends the greeting: the watchdog is off, the link belongs to a connection.
 asio::awaitable<ErrorCode> answer_hello(std::shared_ptr<Link> link, Hello ours);
 /// Sends GOAWAY with the reason and closes.

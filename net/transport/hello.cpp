@@ -114,6 +114,8 @@ std::string_view describe(GoawayReason reason) {
             return "unresponsive";
         case GoawayReason::disconnected_by_operator:
             return "disconnected on purpose";
+        case GoawayReason::banned:
+            return "banned for what it did";
     }
     return "unknown reason";
 }
@@ -128,7 +130,7 @@ std::optional<GoawayReason> decode_goaway(ByteView payload) {
     auto reader = PackReader::open(payload);
     if (!reader) return std::nullopt;
     reader->array(1);
-    const std::uint8_t number = reader->u8(static_cast<std::uint8_t>(GoawayReason::disconnected_by_operator));
+    const std::uint8_t number = reader->u8(static_cast<std::uint8_t>(GoawayReason::banned));
     if (!reader->finished() || number == 0) return std::nullopt;
     return static_cast<GoawayReason>(number);
 }

@@ -85,6 +85,7 @@ enum class GoawayReason : std::uint8_t {
     protocol_violation,
     unresponsive,
     disconnected_by_operator,
+    banned,
 };
 [[nodiscard]] std::string_view describe(GoawayReason reason);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <set>
 
 #include "net/core/time.hpp"
@@ -14,6 +15,8 @@ struct Impairment {
     Duration send_delay{0};
     /// Messages of these methods are never sent; the caller is not told.
     std::set<Method> drop_outgoing;
+    /// Every so manyth reply of a connection has a byte that is wrong; 0: none.
+    std::uint64_t corrupt_replies = 0;
 };
 
 }  // namespace monodon::net

@@ -142,9 +142,30 @@ class Arena:
         return {"chain": self.chain, "genesis": self.genesis, "epoch": self.epoch, "committee": self.digest,
                 "role": MEMBER, **changes}
 
-    def member(self, address=None, changes=None, **fields):
+    def forgive(self):
+        """Lets the honest validators forget what the insider was charged with, so that one attack does not
+        decide on the next."""
+        for node in (VICTIM, WITNESS):
+            self.committee.admin(node, f"/v1/peers/{INSIDER}/unban", "POST", "")
+
+    def standing(self, peer=INSIDER):
+        """What the victim thinks of a peer, by name or peer id."""
+        return self.committee.admin(VICTIM, f"/v1/peers/{peer}")["standing"]
+
+    def becomes(self, bands, peer=INSIDER):
+        """Waits until the victim has put the peer into one of these bands; score and reason."""
+        def there():
+            standing = self.standing(peer)
+            return standing if standing["band"] in bands else None
+
+        standing = wait_until(f"the band of {peer} to be one of {bands}", there)
+        return f"{standing['band']} at {standing['score']:.0f} ({standing['reason']})"
+
+    def member(self, address=None, changes=None, forgiven=True, **fields):
         """A connection with the key of the fourth validator. The validator is another process each time, so
         that the new connection replaces an older one."""
+        if forgiven:
+            self.forgive()
         hello = self.member_hello(nonce=time.monotonic_ns(), **(changes or {}))
         address = address or self.victim
 

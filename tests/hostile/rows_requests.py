@@ -1,16 +1,18 @@
-"""Rows 18 to 24: requests that a node does not owe an answer, and answers that it did not ask for."""
+"""Rows 18 to 25: requests that a node does not owe an answer, and answers that it did not ask for."""
 
 import itertools
 import time
 
 from harness import check, put_bytes, wait_until
 
+import identity as ids
 from arena import MIB, WITNESS
 from insider import answer, asked, lure, notice, propose, quorum, voted
 from pack import pack, unpack
 from peer import (
-    BATCH, BATCH_ACK, BULK, CANCEL, DATA, ERROR, GET_BATCHES, GET_CERTIFICATES, GET_HIGHEST, GET_RANGE,
-    INTERACTIVE, LAST, NOT_FOUND, NOTICE, PING, PONG, RATE_LIMITED, REQUEST, RESPONSE, SUBMIT, Closed, frame,
+    BANNED, BATCH, BATCH_ACK, BULK, CANCEL, DATA, ERROR, GET_BATCHES, GET_CERTIFICATES, GET_HIGHEST,
+    GET_RANGE, INTERACTIVE, LAST, NOT_FOUND, NOTICE, PING, PONG, RATE_LIMITED, REQUEST, RESPONSE, SUBMIT,
+    Closed, frame, own_pem,
 )
 from rows_frames import CHUNK, submission, violation
 
@@ -23,7 +25,7 @@ HEDGE = 0.2
 
 def flood(peer, method, body, cls, width, refused):
     """Asks, `width` open at a time, until so many requests were refused and all others answered; (answers,
-    all requests, the longest wait named in a refusal)."""
+    all requests, the longest wait named in a refusal, none if the node ended it)."""
     answers, refusals, longest, sent = 0, 0, 0, 0
     deadline = time.monotonic() + 20
     while True:
@@ -34,9 +36,15 @@ def flood(peer, method, body, cls, width, refused):
         elif room >= width // 2:
             said = f"{answers} of {sent} requests were answered, {refusals} refused"
             check(time.monotonic() < deadline, said)
-            peer.send(b"".join(peer.request_frame(method, body, cls=cls)[1] for _ in range(room)))
+            try:
+                peer.send(b"".join(peer.request_frame(method, body, cls=cls)[1] for _ in range(room)))
+            except Closed:
+                return answers, sent, None
             sent += room
-        kind, flags, _, _, _, _, payload = peer.wanted(RESPONSE, ERROR)
+        try:
+            kind, flags, _, _, _, _, payload = peer.wanted(RESPONSE, ERROR)
+        except Closed:
+            return answers, sent, None
         answers += kind == RESPONSE and bool(flags & LAST)
         if kind == ERROR:
             code, wait = unpack(payload)
@@ -49,9 +57,11 @@ def request_flood(arena):
     """18 request flood."""
     before = arena.rss()
     found = []
+    client = ids.Identity()
     # A member has 2,000 requests at once and as many a second, a client a quarter of that.
     floods = (
-        ("client", arena.client(), SUBMIT, submission(put_bytes("flood", "x")), DATA, 48, 500),
+        ("client", arena.client(pem=own_pem(client)), SUBMIT, submission(put_bytes("flood", "x")), DATA, 48,
+         500),
         ("member", arena.member(), GET_HIGHEST, pack([1]), INTERACTIVE, 16, 2000),
     )
     for who, peer, method, body, cls, width, rate in floods:
@@ -61,12 +71,21 @@ def request_flood(arena):
         most = rate * (1 + took) * 1.05 + width
         check(rate <= answers <= most, f"{answers} answers to a {who} in {took:.1f} s, {most:.0f} at most")
         arena.served()
+        if who == "client":
+            check(wait is None, "a client that floods is not banned")
+            arena.becomes(["banned"], client.peer_id())
+            again = arena.raw(pem=own_pem(client)).secure()
+            check(again.goaway() == BANNED, "a banned client is not refused before its hello")
+            again.close()
+            found.append(f"{who}: {answers} of {sent} answered, then banned")
+            continue
+        band = arena.becomes(["quarantined"])
         # Served again when the time has passed that the refusal names.
         deadline = time.monotonic() + wait / 1000 + 5
         while isinstance(peer.ask(method, body, cls=cls), int):
             check(time.monotonic() < deadline, f"a {who} that waits {wait} ms is not served again")
         peer.close()
-        found.append(f"{who}: {answers} of {sent} answered")
+        found.append(f"{who}: {answers} of {sent} answered, then {band}")
     return f"{', '.join(found)}, else RATE_LIMITED; {arena.bounded(before, 2 * MIB, 'a flood')}"
 
 
@@ -85,8 +104,17 @@ def window_overrun(arena):
         peer.send(begun(cls, method, range(1, 2 * window, 2)) + frame(PING, request=1))
         check(peer.wanted(PONG), "no pong")
         violation(peer, begun(cls, method, [2 * window + 1]), f"request {window + 1} of class {cls}")
+    arena.forgive()
+    band = again_and_again(arena, begun(INTERACTIVE, GET_HIGHEST, range(1, 35, 2)), "a window overrun")
     arena.served()
-    return f"closed at one more than {', '.join(str(window) for _, _, window in windows)}"
+    return f"closed at one more than {', '.join(str(window) for _, _, window in windows)}; {band}"
+
+
+def again_and_again(arena, data, what):
+    """Breaks a rule as a member until that costs the band: five points each time."""
+    for _ in range(5):
+        violation(arena.member(forgiven=False), data, what)
+    return arena.becomes(["throttled"])
 
 
 def request_ids(arena):
@@ -103,8 +131,10 @@ def request_ids(arena):
     peer.send(data)
     peer.reply(number)
     violation(peer, data, "an id used again")
+    arena.forgive()
+    band = again_and_again(arena, begun(INTERACTIVE, GET_HIGHEST, [5, 3]), "ids that fall")
     arena.served()
-    return f"{len(wrong) + 1} ways, each a violation"
+    return f"{len(wrong) + 1} ways, each a violation; {band}"
 
 
 def unsolicited(arena):
@@ -165,15 +195,20 @@ def oversized(arena):
 
 def only_at_others(arena, victim):
     """A header whose batch the victim lacks and another holds. (digest, the request of the victim)."""
+    digest, _ = offered_to_others(arena, victim)
+    request, _ = asked(victim, GET_BATCHES)
+    return digest, request
+
+
+def offered_to_others(arena, victim):
+    """The same without waiting for a request. (digest, the batch)."""
     number, parents = quorum(victim, arena.signer)
     batch, entry = arena.signer.batch([put_bytes("withheld", "x" * 1000)], number)
     with arena.member(arena.committee.address(WITNESS, "peer")) as holder:
         notice(holder, BATCH, batch)
         while holder.wanted(NOTICE)[3] != BATCH_ACK:
             pass
-    digest = propose(victim, arena.signer, number + 1, parents, [entry])
-    request, _ = asked(victim, GET_BATCHES)
-    return digest, request
+    return propose(victim, arena.signer, number + 1, parents, [entry]), batch
 
 
 def withheld(arena):
@@ -184,7 +219,24 @@ def withheld(arena):
         voted(peer, digest)  # the node has the batch
         took = time.monotonic() - begin
     check(HEDGE * 0.9 < took < 10, f"the batch was there after {took:.1f} s")
-    return f"the batch came from others after {took:.2f} s"
+    with arena.calm(), arena.member() as peer:
+        band = lured_until_throttled(arena, peer, lambda request: None)
+    return f"the batch came from others after {took:.2f} s; {band}"
+
+
+def lured_until_throttled(arena, peer, reply):
+    """Makes the node ask for certificates that do not exist, again and again, until it has had enough. A node
+    that is too busy itself blames nobody: it may take a while."""
+    deadline = time.monotonic() + 90
+    peer.sock.settimeout(2)
+    while arena.standing()["band"] not in ("throttled", "quarantined"):
+        check(time.monotonic() < deadline, f"the node goes on asking: {arena.standing()}")
+        try:
+            reply(lure(peer, arena.signer)[0])
+        except TimeoutError:
+            pass  # it asked somebody else
+    peer.sock.settimeout(20)
+    return arena.becomes(["throttled", "quarantined"])
 
 
 def endless(arena):
@@ -219,10 +271,47 @@ def endless(arena):
             except TimeoutError:
                 break
             check(set(unpack(body)[0]) <= set(wanted), "the node asks for something else")
+        band = lured_until_throttled(arena, peer, lambda request: answer(
+            peer, request, GET_CERTIFICATES, pack([1, 10**9, 1, 10**9, True, 1, 0, 1, useless])))
     check(asks <= 8, f"{asks} questions in 2 s for what does not come")
     figure = arena.bounded(before, MIB, "endless replies")
-    return f"the batch came from others after {took:.2f} s; {asks} useless questions in 2 s; {figure}"
+    return (f"the batch came from others after {took:.2f} s; {asks} useless questions in 2 s; {band}; "
+            f"{figure}")
 
 
-ROWS = [request_flood, window_overrun, request_ids, unsolicited, oversized, withheld, endless]
+def mostly_wrong(arena):
+    """25 one-in-ten-valid replies."""
+    came, answered = 0, 0
+
+    def reply(peer, got, batch):
+        """To the node's request for the batch: every tenth time the batch, else another one."""
+        nonlocal answered
+        kind, _, _, method, request = got[:5]
+        if kind != REQUEST:
+            return
+        if method != GET_BATCHES:
+            peer.send(frame(ERROR, pack([NOT_FOUND, 0]), method=method, request=request))
+            return
+        answered += 1
+        other, _ = arena.signer.batch([put_bytes("wrong", "x")], 1)
+        answer(peer, request, GET_BATCHES, pack([[batch if answered % 10 == 0 else other]]))
+
+    with arena.calm(), arena.member() as peer:
+        deadline = time.monotonic() + 90
+        while arena.standing()["band"] not in ("throttled", "quarantined"):
+            check(time.monotonic() < deadline, f"the node goes on asking: {arena.standing()}")
+            digest, batch = offered_to_others(arena, peer)
+            voted(peer, digest, lambda got, batch=batch: reply(peer, got, batch))
+            came += 1
+        band = arena.becomes(["throttled", "quarantined"])
+        # What it lacks it gets without the one that it does not trust.
+        digest, batch = offered_to_others(arena, peer)
+        begin = time.monotonic()
+        voted(peer, digest, lambda got: reply(peer, got, batch))
+        took = time.monotonic() - begin
+    check(took < 10, f"a batch was there after {took:.1f} s")
+    return f"all of {came + 1} batches came from others, the last after {took:.2f} s; {band}"
+
+
+ROWS = [request_flood, window_overrun, request_ids, unsolicited, oversized, withheld, endless, mostly_wrong]
 BACKGROUND = []

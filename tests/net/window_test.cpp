@@ -28,7 +28,7 @@ WantedRequest wanted(std::uint64_t handle, MessageClass message_class = MessageC
 
 std::vector<std::uint64_t> start_all(RequestWindow& window) {
     std::vector<std::uint64_t> ids;
-    while (const auto started = window.next_start()) ids.push_back(started->id);
+    while (const auto started = window.next_start(kStart)) ids.push_back(started->id);
     return ids;
 }
 
@@ -69,10 +69,10 @@ TEST_CASE("each class has its window, and all together theirs") {
     CHECK(window.waiting() == 3);
     window.complete(1);
     // The freed place goes to the first that may have it.
-    const auto next = window.next_start();
+    const auto next = window.next_start(kStart);
     REQUIRE(next);
     CHECK(next->request.handle == 4);
-    CHECK(!window.next_start());
+    CHECK(!window.next_start(kStart));
 }
 
 TEST_CASE("the queue before the window is bounded in number and in bytes") {
@@ -111,15 +111,15 @@ TEST_CASE("closed ids are remembered for a minute, and no more than 256 of them"
     std::uint64_t handle = 1;
     for (;; ++handle) {
         CHECK(window.add(wanted(handle)));
-        if (!window.next_start()) break;
+        if (!window.next_start(kStart)) break;
         CHECK(window.cancel(handle, kStart));
     }
     CHECK(handle == kClosedMax + 1);
     CHECK(window.expire(kStart + std::chrono::seconds(5)).empty());
-    CHECK(!window.next_start());
+    CHECK(!window.next_start(kStart));
     CHECK(window.expire(kStart + kClosedKept).size() == 1);
     CHECK(window.add(wanted(1000, MessageClass::data, kStart + std::chrono::seconds(100))));
-    CHECK(window.next_start());
+    CHECK(window.next_start(kStart));
 }
 
 TEST_CASE("what is past its deadline ends, sent or not") {
@@ -290,4 +290,19 @@ TEST_CASE("greetings that do not belong together are told apart by reason") {
         !decode_goaway(*from_hex("92"
                                  "01"
                                  "01")));
+}
+
+TEST_CASE("a class that the peer wants held is not begun before its time, and holds up no other") {
+    RequestWindow window(true, kSmall);
+    window.hold(MessageClass::interactive, kStart + std::chrono::seconds(2));
+    window.hold(MessageClass::interactive, kStart + std::chrono::seconds(1));
+    CHECK(window.add(wanted(1)));
+    CHECK(window.add(wanted(2, MessageClass::bulk)));
+    CHECK(start_all(window).size() == 1);
+    CHECK(window.next_due() == kStart + std::chrono::seconds(2));
+    CHECK_FALSE(window.next_start(kStart + std::chrono::milliseconds(1999)));
+    const Time then = kStart + std::chrono::seconds(2);
+    CHECK(window.expire(then).empty());
+    CHECK(window.next_start(then)->request.handle == 1);
+    CHECK(window.next_due() > then);
 }

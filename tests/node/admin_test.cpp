@@ -30,6 +30,12 @@ TEST_CASE("the admin socket shows peers, store, queues, state and configuration"
     peer.outbound = true;
     peer.rtt = 1500us;
     peer.queued_bytes = {1, 2, 3, 4, 5};
+    peer.standing.score = -12.5;
+    peer.standing.band = net::Band::throttled;
+    peer.standing.penalties = 15;
+    peer.standing.faults[static_cast<std::size_t>(net::Fault::wrong_data)] = 2;
+    peer.standing.recent = {{net::now() - 3s, net::Fault::wrong_data, 10}};
+    peer.standing.first_byte = 20ms;
     node.peers = {peer, PeerSnapshot{}};
     const auto routes = admin_routes(node.view());
     const json::value peers = json::parse(Asked(routes, "GET", "/v1/peers").body());
@@ -39,6 +45,16 @@ TEST_CASE("the admin socket shows peers, store, queues, state and configuration"
     CHECK(peers.at(0).at("queued") == json::parse("[1,2,3,4,5]"));
     CHECK(peers.at(1).at("direction") == "in");
     CHECK_FALSE(peers.at(1).as_object().contains("rtt_ms"));
+    const json::object one = Asked(routes, "GET", "/v1/peers/v1").object();
+    const json::value& standing = one.at("standing");
+    CHECK(standing.at("score") == -12.5);
+    CHECK(standing.at("band") == "throttled");
+    CHECK(standing.at("reason") == "wrong data x2");
+    CHECK(standing.at("terms").at("penalties").at("points") == -15.0);
+    CHECK(standing.at("terms").at("penalties").at("faults").at("wrong data") == 2);
+    CHECK(standing.at("terms").at("latency").at("first_byte_ms") == 20.0);
+    CHECK(standing.at("recent").at(0).at("ago_s").as_double() >= 3.0);
+    CHECK(Asked(routes, "GET", "/v1/peers/nobody").status() == 404);
 
     const json::object store = Asked(routes, "GET", "/v1/store").object();
     CHECK(store.at("environments").at(0).at("name") == "consensus");
@@ -98,7 +114,14 @@ TEST_CASE("an operator bans peers, and lifts bans") {
     CHECK(post("/v1/peers/v0/disconnect") == 200);
     CHECK(post("/v1/peers/x/ban") == 400);
     CHECK(Asked(routes, "GET", "/v1/bans").object().at("bans") == json::parse("[\"v1\",\"v3\"]"));
-    CHECK(Asked(routes, "POST", "/v1/peers/v1/unban", "").object().at("bans") == json::parse("[\"v3\"]"));
+    node.bans.push_back({"12D3KooWB", "", 90s, "wrong data x6"});
+    const json::object bans = Asked(routes, "POST", "/v1/peers/v1/unban", "").object();
+    CHECK(bans.at("bans") == json::parse("[\"v3\",\"12D3KooWB\"]"));
+    CHECK(bans.at("details").at(0).at("left_s").is_null());
+    CHECK(bans.at("details").at(1).at("left_s") == 90.0);
+    CHECK(bans.at("details").at(1).at("reason") == "wrong data x6");
+    node.limits = {{"clients", "", "", 64, 3}};
+    CHECK(json::parse(Asked(routes, "GET", "/v1/limits").body()).at(0).at("used") == 3);
 }
 
 TEST_CASE("sync shows how far a node is behind, its rate, and what was fetched for nothing") {

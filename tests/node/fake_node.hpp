@@ -25,7 +25,8 @@ struct FakeNode {
     std::vector<VertexSnapshot> vertices;
     std::pair<std::uint64_t, std::uint64_t> asked_rounds;
     dag::Blockers blockers;
-    std::vector<std::string> bans;
+    std::vector<BanSnapshot> bans;
+    std::vector<LimitSnapshot> limits;
     ActivitySnapshot activity;
     std::vector<dag::CommitPtr> commits;
     std::uint64_t oldest = 1;
@@ -61,11 +62,21 @@ struct FakeNode {
         };
         ports.act_on_peer = [this](std::string_view peer, PeerAction action) -> std::optional<std::string> {
             if (!peer.starts_with("v")) return "no such peer";
-            if (action == PeerAction::ban) bans.emplace_back(peer);
-            if (action == PeerAction::unban) std::erase(bans, std::string(peer));
+            if (action == PeerAction::ban)
+                bans.push_back({"id of " + std::string(peer), std::string(peer), {}, "because"});
+            if (action == PeerAction::unban) {
+                std::erase_if(bans, [&](const BanSnapshot& each) { return each.name == peer; });
+            }
             return std::nullopt;
         };
         ports.bans = [this] { return bans; };
+        ports.limits = [this] { return limits; };
+        ports.peer = [this](std::string_view word) -> std::optional<PeerSnapshot> {
+            for (const PeerSnapshot& each : peers) {
+                if (each.name == word || each.peer_id == word) return each;
+            }
+            return std::nullopt;
+        };
         ports.blockers = [this](const auto& callback) { callback(blockers); };
         ports.store = [] {
             StoreSnapshot store;

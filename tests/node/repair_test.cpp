@@ -20,23 +20,25 @@ dag::VerifiedCertificate certificate(dag::Slot at) {
     return dag::Verification::trusted(std::move(made));
 }
 Time at(Duration since) { return Time{} + since; }
+dag::ValidatorIndex third() { return dag::ValidatorIndex{2}; }
 
 }  // namespace
 
 TEST_CASE("a damaged certificate is asked of each other member in turn until it comes") {
     Repair repair(dag::ValidatorIndex{1}, 4);
-    CHECK(repair.due(at(0s)).empty());
+    CHECK(repair.due(at(0s), third).empty());
     repair.damaged(slot(7, 0));
     repair.damaged(slot(7, 0));
     repair.damaged(slot(7, 3));
     std::set<std::uint16_t> asked;
     for (int turn = 0; turn < 4; ++turn) {
-        const auto asks = repair.due(at(10s * turn));
+        const auto asks = repair.due(at(10s * turn), third);
         REQUIRE(asks.size() == 1);
         CHECK(asks[0].round == dag::Round{7});
         CHECK(asks[0].member != dag::ValidatorIndex{1});
+        if (turn == 0) CHECK(asks[0].member == third());
         asked.insert(asks[0].member.value());
-        CHECK(repair.due(at(10s * turn + 1s)).empty());
+        CHECK(repair.due(at(10s * turn + 1s), third).empty());
     }
     CHECK(asked == std::set<std::uint16_t>{0, 2, 3});
 
@@ -45,12 +47,12 @@ TEST_CASE("a damaged certificate is asked of each other member in turn until it 
     CHECK(wanted[0]->ref().slot() == slot(7, 0));
     CHECK(repair.open() == 1);
     CHECK(repair.take({certificate(slot(7, 0)), certificate(slot(7, 3))}).size() == 1);
-    CHECK(repair.due(at(100s)).empty());
+    CHECK(repair.due(at(100s), third).empty());
 }
 
 TEST_CASE("what others make us find is bounded") {
     Repair repair(dag::ValidatorIndex{0}, 4);
     for (std::uint64_t round = 1; round <= 10000; ++round) repair.damaged(slot(round, 0));
     CHECK(repair.open() == 256);
-    CHECK(repair.due(at(0s)).size() == 8);
+    CHECK(repair.due(at(0s), third).size() == 8);
 }

@@ -28,7 +28,8 @@ bool Asking::add(dag::RequestId name, const dag::RequestBody& body, Time deadlin
 }
 
 std::optional<Request> Asking::next() {
-    const auto started = window_.next_start();
+    // Nobody here asks for a pause.
+    const auto started = window_.next_start(Time{});
     if (!started) return std::nullopt;
     return Request{connection_, started->id, bodies_.at(dag::RequestId{started->request.handle})};
 }
