@@ -23,6 +23,9 @@ Hello Network::Impl::hello_for(const Link& link) const {
     hello.role = config_.role;
     hello.agent = config_.agent;
     for (const MethodInfo& info : all_methods()) {
+        // With this it subscribes to certificates: of all notices it takes no others.
+        const bool wanted = !info.notice || info.method == Method::certificate;
+        if (config_.role == Role::observer && !wanted) continue;
         hello.methods.push_back({static_cast<std::uint16_t>(info.method), info.version});
     }
     hello.limits = kWindows;
@@ -35,16 +38,18 @@ Hello Network::Impl::hello_for(const Link& link) const {
 
 std::optional<GoawayReason> Network::Impl::judge_role(const Hello& theirs, const PeerId& peer,
                                                       bool dialler) const {
-    // Who is dialled is a member; who dials may be a client as well. There are no places for observers.
+    // Who is dialled is a member; who dials may be an observer or a client as well. A member is never taken
+    // for an observer: two processes with one key would follow, and one of them sign.
     switch (theirs.role) {
         case Role::member:
             if (!registry_.is_member(peer)) return GoawayReason::not_a_member;
             return std::nullopt;
-        case Role::client:
-            if (dialler) return GoawayReason::role_not_admitted;
-            return std::nullopt;
         case Role::observer:
-            break;
+            if (dialler || registry_.is_member(peer)) break;
+            return std::nullopt;
+        case Role::client:
+            if (dialler) break;
+            return std::nullopt;
     }
     return GoawayReason::role_not_admitted;
 }
@@ -68,8 +73,9 @@ SessionConfig Network::Impl::session_config(const std::shared_ptr<Link>& link, c
     session.connection.write_stall = limits.write_stall;
     session.impairment = config_.impairment;
     session.compress_bulk = limits.compress_bulk;
-    session.budget =
-        std::make_shared<MemoryBudget>(member ? limits.memory_per_member : limits.memory_per_client, memory_);
+    session.budget = std::make_shared<MemoryBudget>(
+        member ? limits.memory_per_member : limits.memory_per_stranger, memory_);
+    if (!member) session.replies_max = limits.memory_per_stranger;
     return session;
 }
 
@@ -122,7 +128,7 @@ Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std:
         if (!mute_ && handlers_.on_peer) handlers_.on_peer(session->config().peer, theirs.role, true);
     }
     if (replaced) replaced->close({GoawayReason::duplicate, false, "replaced by another connection"});
-    log::write(log::Category::net, theirs.role == Role::client ? log::Level::debug : log::Level::info,
+    log::write(log::Category::net, theirs.role == Role::member ? log::Level::info : log::Level::debug,
                "peer connected",
                {{"peer", session->config().peer.text()},
                 {"role", std::string(name(theirs.role))},
@@ -148,7 +154,7 @@ void Network::Impl::session_ended(const std::shared_ptr<Session>& session, const
         if (last && !mute_ && handlers_.on_peer) handlers_.on_peer(config.peer, config.role, false);
     }
     if (last) {
-        log::write(log::Category::net, config.role == Role::client ? log::Level::debug : log::Level::info,
+        log::write(log::Category::net, config.role == Role::member ? log::Level::info : log::Level::debug,
                    "peer disconnected", {{"peer", config.peer.text()}, {"reason", cause.text}});
     }
     if (const auto found = members_.find(config.peer);

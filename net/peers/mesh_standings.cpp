@@ -177,7 +177,7 @@ std::vector<LimitUse> Network::Impl::limits() const {
     for (const auto& session : registry_.all()) {
         const SessionConfig& config = session->config();
         const bool member = config.role == Role::member;
-        const std::uint64_t memory = member ? limits.memory_per_member : limits.memory_per_client;
+        const std::uint64_t memory = member ? limits.memory_per_member : limits.memory_per_stranger;
         uses.push_back({"bytes of unfinished messages", config.peer, memory, config.budget->used()});
         const auto requests = static_cast<std::uint64_t>(config.rates.requests_per_second /
                                                          session->cost(MessageClass::interactive));

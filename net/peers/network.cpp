@@ -19,6 +19,12 @@ bool Network::send(const PeerId& peer, MessageClass message_class, Method method
     return impl_->send(peer, message_class, method, std::move(payload));
 }
 
+void Network::publish(MessageClass message_class, Method method, const SharedBytes& payload) {
+    for (const auto& observer : impl_->registry().observers()) {
+        if (observer->takes(method)) (void)observer->send(message_class, method, payload);
+    }
+}
+
 std::size_t Network::queued_bytes(const PeerId& peer, MessageClass message_class) const {
     const auto session = impl_->registry().find(peer);
     return session ? session->queued_bytes(message_class) : 0;

@@ -34,8 +34,10 @@ struct NetworkLimits {
     std::uint32_t half_open = 64;
     std::uint32_t half_open_per_address = 4;
     std::uint32_t clients = 64;
+    std::uint32_t observers = 32;
+    /// Of clients, and of observers again.
     std::uint32_t clients_per_address = 16;
-    /// The two limits per address do not hold for loopback addresses: a local committee shares one.
+    /// The limits per address do not hold for loopback addresses: a local committee shares one.
     bool loopback_exempt = false;
     Duration first_byte = std::chrono::seconds(3);
     Duration tls = std::chrono::seconds(5);
@@ -55,7 +57,8 @@ struct NetworkLimits {
     /// What unfinished messages and unanswered requests may hold.
     std::uint64_t memory_total = 192ULL * 1024 * 1024;
     std::uint64_t memory_per_member = 32ULL * 1024 * 1024;
-    std::uint64_t memory_per_client = 4ULL * 1024 * 1024;
+    /// Also what replies that wait to be written to one may hold.
+    std::uint64_t memory_per_stranger = 4ULL * 1024 * 1024;
     Duration penalty_half_life = std::chrono::minutes(10);
     Duration ban_first = std::chrono::minutes(10);
     Duration ban_most = std::chrono::hours(24);
@@ -166,6 +169,9 @@ class Network {
     /// Sends a notice. False: not connected, or the queue of its class is full and the message was dropped.
     /// A full consensus queue drops its oldest messages instead.
     bool send(const PeerId& peer, MessageClass message_class, Method method, SharedBytes payload);
+    /// Sends a notice to every observer that has asked for such in its greeting. Who is slow misses the
+    /// oldest of them.
+    void publish(MessageClass message_class, Method method, const SharedBytes& payload);
     /// Bytes that wait to be written to the peer in one class; 0 if it is not connected.
     [[nodiscard]] std::size_t queued_bytes(const PeerId& peer, MessageClass message_class) const;
     [[nodiscard]] bool connected(const PeerId& peer) const;
@@ -205,7 +211,7 @@ class Network {
     /// What greetings say about our history from now on.
     void set_holdings(const Holdings& holdings);
 
-    /// Every member, connected or not, then the connected clients.
+    /// Every member, connected or not, then the connected observers and clients.
     [[nodiscard]] std::vector<PeerStatus> peers() const;
     [[nodiscard]] std::vector<LimitUse> limits() const;
     /// The certificate shown to peers, in DER.

@@ -17,7 +17,11 @@ constexpr Duration kGreetingGrace = std::chrono::milliseconds(500);
 
 std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
-Registry::Registry(PeerId self, const NetworkConfig& config) : self_(self), limits_(config.limits) {
+Registry::Registry(PeerId self, const NetworkConfig& config)
+    : self_(self),
+      limits_(config.limits),
+      clients_{config.limits.clients},
+      observers_{config.limits.observers} {
     for (const MemberAddress& member : config.members) {
         members_[member.peer].addresses = member.addresses;
         for (const std::string& address : member.addresses) member_hosts_.insert(host_of(address));
@@ -69,11 +73,40 @@ void Registry::leave_half_open(std::uint64_t number) {
     greeting_.erase(number);
 }
 
-std::optional<GoawayReason> Registry::client_refusal(const std::string& host) const {
-    const auto here = clients_by_host_.find(host);
-    const bool crowded = here != clients_by_host_.end() && here->second >= limits_.clients_per_address;
-    if (clients_ >= limits_.clients || (crowded && !exempt(host))) return GoawayReason::too_many_connections;
-    return std::nullopt;
+bool Registry::has_place(const Strangers& strangers, const std::string& host) const {
+    const auto here = strangers.by_host.find(host);
+    const bool crowded = here != strangers.by_host.end() && here->second >= limits_.clients_per_address;
+    return strangers.connections < strangers.most && (!crowded || exempt(host));
+}
+
+void Registry::enter(Strangers& strangers, const std::string& host) {
+    ++strangers.connections;
+    ++strangers.by_host[host];
+}
+
+void Registry::leave(Strangers& strangers, const std::string& host) {
+    --strangers.connections;
+    const auto found = strangers.by_host.find(host);
+    if (--found->second == 0) strangers.by_host.erase(found);
+}
+
+/// The newer of two connections stays: only observers dial, so it has given up the older or was started
+/// again.
+Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit_observer(
+    const std::shared_ptr<Session>& session, const std::string& host) {
+    const SessionConfig& config = session->config();
+    std::shared_ptr<Session> replaced;
+    if (const auto older = observer_sessions_.find(config.peer); older != observer_sessions_.end()) {
+        replaced = older->second;
+        observer_sessions_.erase(older);
+        by_serial_.erase(replaced->config().serial);
+        leave(observers_, host_of(replaced->address()));
+    }
+    if (!has_place(observers_, host)) return Unexpected{GoawayReason::too_many_connections};
+    enter(observers_, host);
+    observer_sessions_.emplace(config.peer, session);
+    by_serial_[config.serial] = session;
+    return replaced;
 }
 
 Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit(const std::shared_ptr<Session>& session) {
@@ -81,12 +114,12 @@ Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit(const std::shar
     const std::string host = host_of(session->address());
     const std::lock_guard lock(mutex_);
     if (config.role == Role::client) {
-        if (const auto refusal = client_refusal(host)) return Unexpected{*refusal};
-        ++clients_;
-        ++clients_by_host_[host];
+        if (!has_place(clients_, host)) return Unexpected{GoawayReason::too_many_connections};
+        enter(clients_, host);
         by_serial_[config.serial] = session;
         return std::shared_ptr<Session>{};
     }
+    if (config.role == Role::observer) return admit_observer(session, host);
     const auto found = members_.find(config.peer);
     if (found == members_.end()) return Unexpected{GoawayReason::not_a_member};
     Member& member = found->second;
@@ -111,9 +144,12 @@ bool Registry::remove(const std::shared_ptr<Session>& session, const std::string
     const std::lock_guard lock(mutex_);
     if (by_serial_.erase(config.serial) == 0) return false;
     if (config.role == Role::client) {
-        --clients_;
-        const auto found = clients_by_host_.find(host_of(session->address()));
-        if (--found->second == 0) clients_by_host_.erase(found);
+        leave(clients_, host_of(session->address()));
+        return true;
+    }
+    if (config.role == Role::observer) {
+        leave(observers_, host_of(session->address()));
+        observer_sessions_.erase(config.peer);
         return true;
     }
     Member& member = members_.at(config.peer);
@@ -134,7 +170,7 @@ std::size_t Registry::half_open() const {
 
 std::uint32_t Registry::clients() const {
     const std::shared_lock lock(mutex_);
-    return clients_;
+    return clients_.connections;
 }
 
 std::shared_ptr<Session> Registry::find(const PeerId& peer) const {
@@ -153,6 +189,13 @@ std::vector<std::shared_ptr<Session>> Registry::all() const {
     const std::shared_lock lock(mutex_);
     std::vector<std::shared_ptr<Session>> sessions;
     for (const auto& [serial, session] : by_serial_) sessions.push_back(session);
+    return sessions;
+}
+
+std::vector<std::shared_ptr<Session>> Registry::observers() const {
+    const std::shared_lock lock(mutex_);
+    std::vector<std::shared_ptr<Session>> sessions;
+    for (const auto& [peer, session] : observer_sessions_) sessions.push_back(session);
     return sessions;
 }
 
@@ -188,12 +231,14 @@ std::vector<PeerStatus> Registry::status() const {
         if (!member->addresses.empty()) status.address = member->addresses.front();
         if (member->session) fill(status, *member->session);
     }
-    for (const auto& [serial, session] : by_serial_) {
-        if (session->config().role != Role::client) continue;
-        PeerStatus& status = all.emplace_back();
-        status.peer = session->config().peer;
-        status.connections = 1;
-        fill(status, *session);
+    for (const Role role : {Role::observer, Role::client}) {
+        for (const auto& [serial, session] : by_serial_) {
+            if (session->config().role != role) continue;
+            PeerStatus& status = all.emplace_back();
+            status.peer = session->config().peer;
+            status.connections = 1;
+            fill(status, *session);
+        }
     }
     return all;
 }

@@ -16,8 +16,8 @@
 
 namespace monodon::net {
 
-/// Who is connected, and who may be: the members of the committee, one connection each, and a limited number
-/// of clients. Thread-safe; a lookup takes a shared lock only.
+/// Who is connected, and who may be: the members of the committee, one connection each, and limited numbers
+/// of observers, one connection each as well, and of clients. Thread-safe; a lookup takes a shared lock only.
 class Registry {
  public:
     Registry(PeerId self, const NetworkConfig& config);
@@ -56,6 +56,7 @@ class Registry {
     [[nodiscard]] std::shared_ptr<Session> find(const PeerId& peer) const;
     [[nodiscard]] std::shared_ptr<Session> find(std::uint32_t serial) const;
     [[nodiscard]] std::vector<std::shared_ptr<Session>> all() const;
+    [[nodiscard]] std::vector<std::shared_ptr<Session>> observers() const;
     [[nodiscard]] std::vector<PeerStatus> status() const;
     /// Connections that have not greeted yet, and clients.
     [[nodiscard]] std::size_t half_open() const;
@@ -77,15 +78,26 @@ class Registry {
     /// With the mutex: whose place the next one takes; end() if none has been greeting for long.
     [[nodiscard]] std::map<std::uint64_t, Greeting>::iterator may_give_way();
     [[nodiscard]] bool exempt(const std::string& host) const;
-    [[nodiscard]] std::optional<GoawayReason> client_refusal(const std::string& host) const;
+    /// Peers outside the committee, of one role.
+    struct Strangers {
+        std::uint32_t most = 0;
+        std::uint32_t connections = 0;
+        std::map<std::string, std::uint32_t> by_host = {};
+    };
+    [[nodiscard]] bool has_place(const Strangers& strangers, const std::string& host) const;
+    [[nodiscard]] Expected<std::shared_ptr<Session>, GoawayReason> admit_observer(
+        const std::shared_ptr<Session>& session, const std::string& host);
+    static void enter(Strangers& strangers, const std::string& host);
+    static void leave(Strangers& strangers, const std::string& host);
 
     const PeerId self_;
     const NetworkLimits limits_;
     mutable std::shared_mutex mutex_;
     std::unordered_map<PeerId, Member> members_;
     std::map<std::uint32_t, std::shared_ptr<Session>> by_serial_;
-    std::map<std::string, std::uint32_t> clients_by_host_;
-    std::uint32_t clients_ = 0;
+    Strangers clients_;
+    Strangers observers_;
+    std::map<PeerId, std::shared_ptr<Session>> observer_sessions_;
     /// The hosts at which the genesis says that members listen.
     std::set<std::string> member_hosts_;
     /// Those that came first come first.

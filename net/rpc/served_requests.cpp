@@ -57,6 +57,12 @@ std::vector<ServedRequest> ServedRequests::clear() {
     return all;
 }
 
+std::size_t ServedRequests::queued() const {
+    std::size_t bytes = 0;
+    for (const auto& [id, request] : requests_) bytes += request.queued;
+    return bytes;
+}
+
 Time ServedRequests::next_due() const {
     Time due = Time::max();
     for (const auto& [id, request] : requests_) due = std::min(due, request.deadline);

@@ -55,6 +55,8 @@ class ServedRequests {
     [[nodiscard]] std::vector<ServedRequest> clear();
     [[nodiscard]] Time next_due() const;
     [[nodiscard]] std::size_t open() const { return requests_.size(); }
+    /// Bytes of all replies that are not written yet.
+    [[nodiscard]] std::size_t queued() const;
 
  private:
     bool peer_is_odd_;

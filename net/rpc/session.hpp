@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -60,6 +61,8 @@ struct SessionConfig {
     ConnectionLimits connection;
     Impairment impairment;
     bool compress_bulk = false;
+    /// Bytes of replies that may wait to be written; beyond it, and beyond the first, the peer hears BUSY.
+    std::size_t replies_max = std::numeric_limits<std::size_t>::max();
     /// Of this session; above it that of all.
     std::shared_ptr<MemoryBudget> budget;
 };
@@ -100,6 +103,10 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     [[nodiscard]] std::uint64_t rate_limited() const { return rate_limited_; }
     /// What a request or a byte costs of the rates, in one class as things are.
     [[nodiscard]] double cost(MessageClass message_class) const;
+    /// The peer knows the method, and has said that it takes it.
+    [[nodiscard]] bool takes(Method method) const {
+        return peer_methods_.contains(static_cast<std::uint16_t>(method));
+    }
     [[nodiscard]] const SessionConfig& config() const { return config_; }
     [[nodiscard]] const std::string& address() const { return connection_->link().address; }
     [[nodiscard]] asio::any_io_executor executor() const { return connection_->executor(); }

@@ -102,6 +102,9 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
                    {{"method", std::string(name(static_cast<Method>(request->method)))}});
         return reply_failure(id, {RpcError::internal, 0});
     }
+    const std::size_t waiting = served_.queued();
+    if (waiting > 0 && waiting + size > config_.replies_max)
+        return reply_failure(id, {RpcError::busy, kBusyRetryMs});
     request->queued += size;
     request->finished = last;
     if (last) request->memory = Reservation();

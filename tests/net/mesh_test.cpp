@@ -200,13 +200,6 @@ TEST_CASE("a stranger that says it is a member is refused, and told so") {
     stranger.stop();
 }
 
-TEST_CASE("an observer has no place yet") {
-    Committee committee(2, [](std::size_t index, NetworkConfig& config) {
-        if (index == 1) config.role = Role::observer;
-    });
-    CHECK(status_says(committee[1], committee[0].id(), "role not admitted"));
-}
-
 TEST_CASE("a peer that is not the one that was dialled is refused, and told so") {
     // The addresses of members 1 and 2 are exchanged in the eyes of member 0.
     Committee committee(3, [](std::size_t index, NetworkConfig& config) {
