@@ -77,6 +77,18 @@ void set_log_level(const NodeViewPtr& view, const HttpRequest& request, const Re
         json_response(fmt::format("{{\"category\":\"{}\",\"level\":\"{}\"}}\n", category_name, level_name)));
 }
 
+void dial(const NodeViewPtr& view, const HttpRequest& request, const Respond& respond) {
+    const auto value = parse_strict_json(as_text(*request.body), kBodyMax);
+    if (!value) return respond(error_response(400, "bad_json", value.error()));
+    JsonObject object(*value, "");
+    const std::string address = object.text("address", 512);
+    if (const auto error = object.finish()) return respond(error_response(400, "bad_json", *error));
+    view->dial(address, [address, respond](const std::optional<std::string>& failed) {
+        if (failed) return respond(error_response(400, "dial", *failed));
+        respond(json_response(json::serialize(json::value{{"connected", address}}) + "\n"));
+    });
+}
+
 std::string index_json(const std::vector<Route>& routes) {
     std::string out = "[";
     for (const Route& route : routes) {
@@ -160,6 +172,16 @@ std::vector<Route> admin_routes(NodeViewPtr view) {
          {"from", "to", "rounds"},
          "The certificates of some rounds; of the last 20 if not said otherwise.",
          [view](const HttpRequest& request, const Respond& respond) { dag_window(view, request, respond); }});
+    add(snapshot_route(
+        "/v1/addresses",
+        "The address book: who can be found where, by whose record, and when it last answered.",
+        [view] { return view->addresses(); }));
+    add({HttpMethod::post,
+         "/v1/peers/dial",
+         {},
+         "Connects to a peer: {\"address\":\"host:port\"}, or peer-id@host:port to accept no other.",
+         [view](const HttpRequest& request, const Respond& respond) { dial(view, request, respond); },
+         kBodyMax});
     add({HttpMethod::get,
          "/v1/sync",
          {},

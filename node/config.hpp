@@ -24,7 +24,13 @@ struct Settings {
     } node;
     struct Net {
         std::string listen = "127.0.0.1:0";
+        std::vector<std::string> seeds;      ///< net::Seed
+        std::vector<std::string> advertise;  ///< net::PeerAddress
         std::uint64_t clients = 64;
+        std::uint64_t observers_per_address = 4;
+        std::uint64_t observers_per_network = 16;
+        std::uint64_t outbound = 8;  ///< of an observer
+        Duration test_every = std::chrono::seconds(10);
         std::uint64_t clients_per_address = 16;
         bool loopback_exempt = true;
         std::uint64_t memory = 192ULL << 20;

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "dag/model/types.hpp"
+#include "net/peers/peer_address.hpp"
+#include "net/peers/seed.hpp"
 #include "net/wire/method.hpp"
 #include "node/host_port.hpp"
 #include "node/units.hpp"
@@ -194,6 +196,8 @@ bool is_name(const std::string& text) {
     };
     return text.size() <= 253 && std::all_of(text.begin(), text.end(), fits);
 }
+bool is_seed(const std::string& text) { return net::Seed::parse(text).has_value(); }
+bool is_peer_address(const std::string& text) { return net::PeerAddress::parse(text).has_value(); }
 bool is_label(const std::string& text) { return text.size() <= 32 && is_name(text); }
 bool is_host_name(const std::string& text) { return !text.empty() && is_name(text); }
 bool is_path(const std::string& text) { return text.size() < 4096 && text.find('\0') == std::string::npos; }
@@ -215,10 +219,28 @@ void add_network_keys(Table& table) {
 
     table.text("net.listen", MONODON_FIELD(net.listen), "host:port", is_address,
                "Where peers connect. Port 0 takes a free one.");
+    table.texts(
+        "net.seeds", MONODON_FIELD(net.seeds),
+        "a list of at most 64 addresses as host:port or peer-id@host:port", is_seed,
+        "Where to begin when the addresses of others are not known: one node of the chain that is up\n"
+        "is enough, it tells of the committee. With the peer id, no other is spoken to there.");
+    table.texts("net.advertise", MONODON_FIELD(net.advertise),
+                "a list of addresses, host:port, of which four count", is_peer_address,
+                "Where others reach this node, if that is not net.listen: it goes into the signed record by\n"
+                "which others find us.");
     table.number("net.clients", MONODON_FIELD(net.clients), 0, 4096,
                  "Connections of clients that submit transactions over the peer port; members do not count.");
     table.number("net.clients_per_address", MONODON_FIELD(net.clients_per_address), 1, 4096,
                  "The same from one address.");
+    table.number("net.observers_per_address", MONODON_FIELD(net.observers_per_address), 1, 4096,
+                 "Connections of observers that dial us from one address.");
+    table.number("net.observers_per_network", MONODON_FIELD(net.observers_per_network), 1, 4096,
+                 "The same from one /24, of IPv6 one /48.");
+    table.number("net.outbound", MONODON_FIELD(net.outbound), 0, 128,
+                 "Of an observer: as long as it has dialled fewer peers, the committee included, it dials\n"
+                 "others that it has heard of.");
+    table.duration("net.test_every", MONODON_FIELD(net.test_every), milliseconds(100), minutes(60),
+                   "How often somebody in the address book is dialled only to see whether it is there.");
     table.boolean("net.loopback_exempt", MONODON_FIELD(net.loopback_exempt),
                   "Limits per address do not hold for loopback addresses: a local committee shares one.");
     table.bytes("net.memory", MONODON_FIELD(net.memory), 64 * kMiB, 64 * kGiB,

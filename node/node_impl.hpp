@@ -70,6 +70,8 @@ class Node::Impl {
     [[nodiscard]] std::vector<HealthCheck> liveness() const;
     [[nodiscard]] std::vector<HealthCheck> readiness(const dag::EngineStatus& engine,
                                                      const Position& position) const;
+    [[nodiscard]] std::vector<AddressSnapshot> addresses() const;
+    void dial(const std::string& where, std::function<void(std::optional<std::string>)> done);
     [[nodiscard]] StoreSnapshot store() const;
     [[nodiscard]] std::vector<QueueSnapshot> queues() const;
     [[nodiscard]] ActivitySnapshot activity() const;
@@ -90,6 +92,7 @@ class Node::Impl {
     void restore_standings();
     void store_standings();
     void look_after_peers();
+    void keep_addresses();
     /// Lets the engine know whom to ask rather than others, if that has changed.
     void rate_peers();
     /// Whom to ask for something that every other member may have.

@@ -160,8 +160,16 @@ void Node::Impl::rate_peers() {
     engine_->post(dag::PeersRated{std::move(ratings)});
 }
 
+void Node::Impl::keep_addresses() {
+    std::vector<storage::NoteChange> changes;
+    for (auto& [peer, entry] : network_->take_book_changes())
+        changes.push_back({storage::NoteKind::address_book, key_of(peer), std::move(entry)});
+    if (!changes.empty()) consensus_->note(std::move(changes));
+}
+
 void Node::Impl::look_after_peers() {
     const Time now = net::now();
+    keep_addresses();
     if (now - rated_at_ >= kRatingsEvery) {
         rated_at_ = now;
         rate_peers();
@@ -169,6 +177,32 @@ void Node::Impl::look_after_peers() {
     if (now - standings_stored_ < kStandingsEvery) return;
     standings_stored_ = now;
     store_standings();
+}
+
+std::vector<AddressSnapshot> Node::Impl::addresses() const {
+    std::vector<AddressSnapshot> snapshots;
+    const Time now = net::now();
+    for (const net::AddressBook::Row& row : network_->book()) {
+        AddressSnapshot& snapshot = snapshots.emplace_back();
+        snapshot.peer_id = row.peer.text();
+        if (const auto member = genesis_.index_of(row.peer)) snapshot.name = genesis_.member(*member).name;
+        snapshot.table = row.table;
+        snapshot.addresses = row.addresses;
+        if (row.addresses.empty()) continue;
+        snapshot.sequence = row.sequence;
+        snapshot.expires_in = row.expires - now;
+        if (row.answered) snapshot.answered_ago = now - *row.answered;
+        snapshot.failures = row.failures;
+        snapshot.source = row.source.text();
+    }
+    return snapshots;
+}
+
+void Node::Impl::dial(const std::string& where, std::function<void(std::optional<std::string>)> done) {
+    const auto seed = net::Seed::parse(where);
+    if (!seed) return done("write host:port or peer-id@host:port");
+    log::info(log::Category::net, "the operator has a peer dialled", {{"address", where}});
+    network_->connect(*seed, std::move(done));
 }
 
 }  // namespace monodon::node

@@ -173,6 +173,15 @@ net::NetworkConfig Node::Impl::network_config() const {
     for (const GenesisMember& member : genesis_.members())
         config.members.push_back({member.peer, member.addresses, member.stake});
     config.quarantine_stake = genesis_.committee().faulty();
+    for (const std::string& seed : settings.net.seeds) config.seeds.push_back(*net::Seed::parse(seed));
+    config.advertise = settings.net.advertise;
+    config.compute = compute_->get_executor();
+    for (storage::PeerNote& each : reader_->notes(storage::NoteKind::address_book))
+        config.book.push_back(std::move(each.note));
+    config.limits.observers_per_address = static_cast<std::uint32_t>(settings.net.observers_per_address);
+    config.limits.observers_per_network = static_cast<std::uint32_t>(settings.net.observers_per_network);
+    config.limits.outbound = static_cast<std::uint32_t>(settings.net.outbound);
+    config.limits.test_every = settings.net.test_every;
     config.limits.clients = static_cast<std::uint32_t>(settings.net.clients);
     config.limits.clients_per_address = static_cast<std::uint32_t>(settings.net.clients_per_address);
     config.limits.loopback_exempt = settings.net.loopback_exempt;

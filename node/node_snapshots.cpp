@@ -235,6 +235,10 @@ std::shared_ptr<const NodeView> Node::Impl::make_view() {
     view->peer = [this](std::string_view word) { return peer(word); };
     view->bans = [this] { return bans(); };
     view->limits = [this] { return limits(); };
+    view->addresses = [this] { return addresses(); };
+    view->dial = [this](const std::string& where, std::function<void(std::optional<std::string>)> done) {
+        dial(where, std::move(done));
+    };
     view->blockers = [this](std::function<void(const dag::Blockers&)> callback) {
         engine_->look(
             [callback = std::move(callback)](const dag::Engine& engine) { callback(engine.blockers()); });

@@ -133,6 +133,25 @@ struct LimitSnapshot {
     std::uint64_t used = 0;
 };
 
+/// One entry of the address book.
+struct AddressSnapshot {
+    std::string peer_id;
+    /// Of the committee; empty for others.
+    std::string name;
+    /// `committee`, `tried` or `new`.
+    std::string table;
+    /// Of its newest record; none, if none is known of a member.
+    std::vector<std::string> addresses;
+    std::uint64_t sequence = 0;
+    /// Until the record expires; negative, if it has.
+    Duration expires_in{0};
+    /// Since it answered where it said; absent if it never did.
+    std::optional<Duration> answered_ago;
+    std::uint32_t failures = 0;
+    /// The peer id of who told us.
+    std::string source;
+};
+
 struct VertexSnapshot {
     std::uint64_t round = 0;
     std::uint16_t author = 0;
@@ -233,6 +252,10 @@ struct NodeView {
     std::function<std::optional<PeerSnapshot>(std::string_view peer)> peer;
     std::function<std::vector<BanSnapshot>()> bans;
     std::function<std::vector<LimitSnapshot>()> limits;
+    std::function<std::vector<AddressSnapshot>()> addresses;
+    /// Connects to an address, `host:port` or `peer-id@host:port`. Calls back once, from any thread, with the
+    /// reason if there is no connection then.
+    std::function<void(const std::string& where, std::function<void(std::optional<std::string>)>)> dial;
     /// What keeps the next commit from being made or executed.
     std::function<void(std::function<void(const dag::Blockers&)>)> blockers;
     std::function<StoreSnapshot()> store;

@@ -112,4 +112,23 @@ std::string to_json(const std::vector<LimitSnapshot>& limits) {
     return line(out);
 }
 
+std::string to_json(const std::vector<AddressSnapshot>& addresses) {
+    json::array out;
+    for (const AddressSnapshot& each : addresses) {
+        json::object row{{"peer_id", each.peer_id},
+                         {"name", each.name},
+                         {"table", each.table},
+                         {"addresses", json::array(each.addresses.begin(), each.addresses.end())}};
+        if (!each.addresses.empty()) {
+            row["sequence"] = each.sequence;
+            row["expires_in_s"] = seconds(each.expires_in);
+            row["failures"] = each.failures;
+            row["source"] = each.source;
+        }
+        if (each.answered_ago) row["answered_ago_s"] = seconds(*each.answered_ago);
+        out.push_back(std::move(row));
+    }
+    return line(out);
+}
+
 }  // namespace monodon::node

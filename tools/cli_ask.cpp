@@ -47,7 +47,8 @@ void add_graph(CLI::App& app, Invocation& invocation) {
     auto peer_options = std::make_shared<PeersOptions>();
     CLI::App* command =
         add_command(app, "peers", "Whom one node speaks to, how fast each is and what it is worth",
-                    "  monodon peers --dir net --node v0\n  monodon peers -l 3 --home net/v0");
+                    "  monodon peers --dir net --node v0\n  monodon peers -l 3 --home net/v0\n"
+                    "  monodon peers --book --home net/v0");
     add_where_one(*command, peer_options->where);
     command
         ->add_option("-l,--level", peer_options->level,
@@ -55,6 +56,8 @@ void add_graph(CLI::App& app, Invocation& invocation) {
                      "everything (2)")
         ->type_name("N")
         ->check(CLI::Range(0, 4));
+    command->add_flag("--book", peer_options->book,
+                      "The address book instead: who can be found where, and who said so");
     add_form(*command, peer_options->form);
     on_run(*command, invocation, peer_options, &peers);
 

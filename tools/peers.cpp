@@ -201,11 +201,47 @@ void add_all(Table& table, const json::object& peer) {
     }
 }
 
+int book(Asker& asker, Form form) {
+    const auto answer = asker.get("/v1/addresses");
+    if (!answer) return report(answer.error());
+    if (form == Form::json) {
+        print_json(*answer);
+        return kExitDone;
+    }
+    Table table({{"NAME"},
+                 {"PEER ID"},
+                 {"TABLE"},
+                 {"ADDRESSES"},
+                 {"ANSWERED", true},
+                 {"EXPIRES", true},
+                 {"FAILURES", true},
+                 {"SOURCE"}});
+    const auto span = [](std::optional<double> value) {
+        return value ? human_time(std::chrono::seconds(static_cast<std::int64_t>(*value))) : "-";
+    };
+    for (const json::value& one : as_array(*answer)) {
+        const json::object& entry = as_object(one);
+        std::string addresses;
+        for (const json::value& address : items(entry, "addresses"))
+            addresses += (addresses.empty() ? "" : " ") + std::string(address.as_string());
+        const std::string name = text(entry, "name");
+        const auto expires = real(entry, "expires_in_s");
+        table.row({name.empty() ? "-" : name, text(entry, "peer_id"), text(entry, "table"),
+                   addresses.empty() ? "-" : one_line(addresses), span(real(entry, "answered_ago_s")),
+                   expires && *expires <= 0 ? "expired" : span(expires),
+                   std::to_string(number(entry, "failures")),
+                   addresses.empty() ? "-" : text(entry, "source")});
+    }
+    table.print(form);
+    return kExitDone;
+}
+
 }  // namespace
 
 int peers(const PeersOptions& options) {
     auto asker = ask_one(options.where);
     if (!asker) return report(asker.error());
+    if (options.book) return book(*asker, options.form);
     const auto answer = asker->get("/v1/peers");
     if (!answer) return report(answer.error());
     if (options.form == Form::json) {

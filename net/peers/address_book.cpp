@@ -349,9 +349,9 @@ std::vector<std::pair<PeerId, std::optional<Bytes>>> AddressBook::take_changes()
     return changes;
 }
 
-bool AddressBook::restore(ByteView stored, Time now) {
+std::optional<PeerId> AddressBook::restore(ByteView stored, Time now) {
     CanonicalReader reader(stored);
-    if (reader.u8() != kStoredVersion) return false;
+    if (reader.u8() != kStoredVersion) return std::nullopt;
     const ByteView bytes = reader.bytes(kRecordBytesMax);
     Entry entry;
     entry.reach = static_cast<Reach>(std::min<std::uint8_t>(reader.u8(), 2));
@@ -361,28 +361,28 @@ bool AddressBook::restore(ByteView stored, Time now) {
     const std::uint64_t answered = reader.u64();
     if (answered != 0) entry.answered = Time{Duration{static_cast<Duration::rep>(answered)}};
     entry.failures = reader.u32();
-    if (!reader.finished()) return false;
+    if (!reader.finished()) return std::nullopt;
     auto record = PeerRecord::read(bytes, rules_.genesis, now, RecordAge::any);
-    if (!record) return false;
+    if (!record) return std::nullopt;
     const PeerId peer = record->peer();
     entry.member = rules_.committee.contains(peer);
-    if (peer == rules_.self || entry.member != (record->role() == Role::member)) return false;
-    if (!entry.member && record->expires() <= now) return false;
+    if (peer == rules_.self || entry.member != (record->role() == Role::member)) return std::nullopt;
+    if (!entry.member && record->expires() <= now) return std::nullopt;
     const auto known = entries_.find(peer);
-    if (known != entries_.end() && known->second.record) return false;
+    if (known != entries_.end() && known->second.record) return std::nullopt;
     entry.record = std::move(*record);
     const auto at = usable(entry);
-    if (at.empty()) return false;
+    if (at.empty()) return std::nullopt;
     if (!entry.member) {
         const std::size_t place = tried_place(peer, *at.front());
         if (tried && !tried_.at(place)) {
             enter_tried(peer, entry, place);
         } else if (!add_place(peer, entry, new_place(*entry.record, entry.source_group), now)) {
-            return false;
+            return std::nullopt;
         }
     }
     entries_.insert_or_assign(peer, std::move(entry));
-    return true;
+    return peer;
 }
 
 }  // namespace monodon::net

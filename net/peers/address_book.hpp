@@ -136,8 +136,8 @@ class AddressBook {
     /// To be stored under the peer: nothing, if it is to be removed. Whatever has changed since the last
     /// call.
     [[nodiscard]] std::vector<std::pair<PeerId, std::optional<Bytes>>> take_changes();
-    /// Takes one in as it was stored. False if it is of no use any more.
-    bool restore(ByteView stored, Time now);
+    /// Takes one in as it was stored: whom. Nothing if it is of no use any more.
+    std::optional<PeerId> restore(ByteView stored, Time now);
 
  private:
     struct Entry {

@@ -16,8 +16,20 @@ class DialAddresses {
  public:
     static constexpr Duration kOwnLeftAlone = std::chrono::minutes(10);
 
-    explicit DialAddresses(std::vector<std::string> addresses) {
-        for (std::string& address : addresses) entries_.push_back({std::move(address), Time{}});
+    explicit DialAddresses(std::vector<std::string> addresses) { set(std::move(addresses)); }
+
+    /// Instead of those that there were; begins with the first. One that stays is left alone as long as
+    /// before.
+    void set(std::vector<std::string> addresses) {
+        std::vector<Entry> entries;
+        for (std::string& address : addresses) {
+            const auto known = std::find_if(entries_.begin(), entries_.end(),
+                                            [&](const Entry& entry) { return entry.address == address; });
+            const Time not_before = known == entries_.end() ? Time{} : known->not_before;
+            entries.push_back({std::move(address), not_before});
+        }
+        entries_ = std::move(entries);
+        turn_ = 0;
     }
 
     /// The next one that may be dialled; nothing before due().

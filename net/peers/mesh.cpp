@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "net/core/log.hpp"
+#include "net/peers/hunt.hpp"
 #include "net/transport/clock.hpp"
 
 namespace monodon::net {
@@ -22,6 +23,12 @@ constexpr auto kCourtesy = std::chrono::milliseconds(50);
 std::uint64_t random_number() {
     std::random_device device;
     return static_cast<std::uint64_t>(device()) << 32U | device();
+}
+
+Discovery::Options options_of(const NetworkConfig& config) {
+    Discovery::Options options{config.genesis, config.role, {}, config.limits.loopback_exempt};
+    for (const MemberAddress& member : config.members) options.members.push_back(member.peer);
+    return options;
 }
 
 GreetingBudgets budgets_of(const NetworkLimits& limits) {
@@ -47,24 +54,34 @@ Network::Impl::Impl(asio::any_io_executor executor, NetworkConfig config, const 
                     Handlers handlers)
     : executor_(std::move(executor)),
       config_(std::move(config)),
+      compute_(config_.compute ? config_.compute : executor_),
       handlers_(std::move(handlers)),
       tls_(std::make_shared<const TlsContext>(identity)),
       nonce_(random_number()),
       memory_(std::make_shared<MemoryBudget>(config_.limits.memory_total)),
       registry_(identity.peer_id(), config_),
       standings_(reputation_config(config_, identity.peer_id())),
+      discovery_(identity, options_of(config_)),
+      hunt_(std::make_unique<Hunt>(executor_, config_)),
       acceptor_(asio::make_strand(executor_)),
       random_(random_number()) {
     MONODON_CHECK(config_.chain_id.size() <= kChainIdMax && config_.agent.size() <= kAgentMax);
     const NetworkLimits& limits = config_.limits;
     const Backoff backoff(limits.redial_first, limits.redial_most, limits.redial_reset_after);
     for (const MemberAddress& address : config_.members) {
-        if (address.peer == tls_->self() || address.addresses.empty()) continue;
+        if (address.peer == tls_->self()) continue;
         members_.emplace(address.peer, std::make_shared<Member>(executor_, address, backoff));
     }
 }
 
+Network::Impl::~Impl() = default;
+
 // --- Starting and stopping ---
+
+bool Network::Impl::stopping() const {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+}
 
 template <class Coroutine>
 void Network::Impl::spawn(asio::any_io_executor executor, Coroutine coroutine) {
@@ -116,6 +133,7 @@ Expected<std::uint16_t, std::string> Network::Impl::listen() {
 Expected<std::uint16_t, std::string> Network::Impl::start() {
     auto port = listen();
     if (!port) return port;
+    begin_discovery(*port);
     spawn(acceptor_.get_executor(), accept_loop(shared_from_this()));
     spawn(asio::make_strand(executor_), watch_standings(shared_from_this()));
     for (const auto& [peer, member] : members_)
@@ -222,16 +240,12 @@ asio::awaitable<void> Network::Impl::welcome(Self self, std::shared_ptr<Link> li
 asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<Member> member) {
     const Interruptible interruptible(
         self, [member] { asio::post(member->strand, [member] { member->timer.cancel(); }); });
-    const auto stopping = [&self] {
-        const std::lock_guard lock(self->mutex_);
-        return self->stopping_;
-    };
     if (self->tls_->self() < member->peer) {
         // Both ends dial, and the dial of the greater would win: it is given a start.
         member->timer.expires_after(kCourtesy);
         co_await member->timer.async_wait(as_result);
     }
-    while (!stopping()) {
+    while (!self->stopping()) {
         if (self->registry_.find(member->peer)) {
             // session_ended() wakes us.
             member->timer.expires_at(asio::steady_timer::time_point::max());
@@ -243,58 +257,87 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
             co_await member->timer.async_wait(as_result);
             continue;
         } else if (const auto address = member->addresses.next(now())) {
-            const auto failure = co_await connect(self, member, *address);
-            if (failure) {
-                self->registry_.note_error(member->peer, *failure);
-                self->report_refusal("outbound", member->peer.text(), *address, *failure);
+            const Duration early =
+                member->is_given(*address) ? Duration{0} : self->discovery_.admit_dial(*address, true, now());
+            if (early > Duration{0}) {
+                member->timer.expires_after(early);
+                co_await member->timer.async_wait(as_result);
+                continue;
+            }
+            const Outcome outcome = co_await reach(self, {member->strand, member->peer, *address, true});
+            if (outcome.what == Reached::ourselves) member->addresses.led_to_ourselves(*address, now());
+            if (!outcome.why.empty()) {
+                self->registry_.note_error(member->peer, outcome.why);
+                self->report_refusal("outbound", member->peer.text(), *address, outcome.why);
             }
             if (self->registry_.find(member->peer)) continue;
         } else {
-            member->timer.expires_at(to_steady(member->addresses.due()));
+            // find_anew() wakes us when it can be found somewhere.
+            const Time due = member->addresses.due();
+            member->timer.expires_at(due == Time::max() ? asio::steady_timer::time_point::max()
+                                                        : to_steady(due));
             co_await member->timer.async_wait(as_result);
             continue;
         }
-        if (stopping()) break;
+        if (self->stopping()) break;
         const Duration wait = member->backoff.next(self->draw());
         member->timer.expires_after(wait);
         co_await member->timer.async_wait(as_result);
     }
 }
 
-asio::awaitable<std::optional<std::string>> Network::Impl::connect(Self self, std::shared_ptr<Member> member,
-                                                                   std::string address) {
-    const auto attempt = std::make_shared<DialAttempt>(member->strand);
+asio::awaitable<Network::Impl::Outcome> Network::Impl::reach(Self self, Target target) {
+    Outcome outcome;
+    const auto attempt = std::make_shared<DialAttempt>(target.strand);
     const Interruptible interrupt_dial(
-        self, [attempt, member] { asio::post(member->strand, [attempt] { attempt->abort(); }); });
-    if (const ErrorCode error = co_await dial(attempt, address, self->config_.limits.connect); error) {
-        co_return "cannot connect: " + error.message();
+        self, [attempt, strand = target.strand] { asio::post(strand, [attempt] { attempt->abort(); }); });
+    if (const ErrorCode error = co_await dial(attempt, target.address, self->config_.limits.connect); error) {
+        outcome.why = "cannot connect: " + error.message();
+        co_return outcome;
     }
     auto link = std::make_shared<Link>(std::move(attempt->socket), self->tls_, TlsSide::dialler);
     const Interruptible interrupt_greeting(
-        self, [link, member] { asio::post(member->strand, [link] { link->close(); }); });
-    const auto superseded = [self, peer = member->peer] { return self->registry_.find(peer) != nullptr; };
-    const auto theirs = co_await greet_as_dialler(link, self->hello_for(*link), member->peer,
+        self, [link, strand = target.strand] { asio::post(strand, [link] { link->close(); }); });
+    const auto superseded = [self, link] { return self->registry_.is_connected(link->tls.peer()); };
+    const auto theirs = co_await greet_as_dialler(link, self->hello_for(*link), target.expected,
                                                   budgets_of(self->config_.limits), superseded);
     if (!theirs) {
-        // The other of two connections that were dialled at the same time has stayed.
+        // The other of two connections that were dialled at the same time may have stayed.
         const GreetingFailure& failure = theirs.error();
         if (link->tls.state() == TlsState::established) self->charge_greeting(link->tls.peer(), failure);
-        if (failure.ourselves) member->addresses.led_to_ourselves(address, now());
-        if (failure.superseded || failure.told_by_peer == GoawayReason::duplicate) co_return std::nullopt;
-        co_return theirs.error().text;
+        if (failure.known) outcome.peer = failure.known;
+        if (failure.superseded || failure.told_by_peer == GoawayReason::duplicate) {
+            outcome.what = Reached::present;
+            co_return outcome;
+        }
+        outcome.why = failure.text;
+        if (failure.ourselves) outcome.what = Reached::ourselves;
+        if (failure.told_peer == GoawayReason::wrong_peer) outcome.what = Reached::another;
+        if (failure.told_by_peer) outcome.what = Reached::refused;
+        co_return outcome;
     }
-    if (const auto wrong = self->judge_role(*theirs, member->peer, true)) {
+    outcome.peer = link->tls.peer();
+    if (const auto wrong = self->judge_role(*theirs, *outcome.peer, true)) {
         co_await refuse(link, *wrong);
-        co_return std::string(describe(*wrong));
+        outcome.why = describe(*wrong);
+        co_return outcome;
+    }
+    if (!target.stay) {
+        self->learn_greeting(*link, *theirs, {});
+        co_await refuse(link, GoawayReason::only_looked);
+        outcome.what = Reached::looked;
+        co_return outcome;
     }
     const auto session = self->adopt(link, *theirs, true);
     if (session) {
         session.value()->run();
-        co_return std::nullopt;
+        outcome.what = Reached::connected;
+        co_return outcome;
     }
     co_await refuse(link, session.error());
-    if (session.error() == GoawayReason::duplicate) co_return std::nullopt;
-    co_return std::string(describe(session.error()));
+    outcome.what = session.error() == GoawayReason::duplicate ? Reached::present : Reached::nobody;
+    if (outcome.what == Reached::nobody) outcome.why = describe(session.error());
+    co_return outcome;
 }
 
 }  // namespace monodon::net

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "net/peers/backoff.hpp"
 #include "net/peers/dial_addresses.hpp"
+#include "net/peers/discovery.hpp"
 #include "net/peers/log_limiter.hpp"
 #include "net/peers/network.hpp"
 #include "net/peers/registry.hpp"
@@ -27,6 +29,7 @@ namespace monodon::net {
 class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
  public:
     Impl(asio::any_io_executor executor, NetworkConfig config, const KeyPair& identity, Handlers handlers);
+    ~Impl();
 
     Expected<std::uint16_t, std::string> start();
     void stop(std::function<void()> done);
@@ -35,6 +38,8 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
 
     bool send(const PeerId& peer, MessageClass message_class, Method method, SharedBytes payload);
     RequestId request(const PeerId& peer, WantedRequest wanted, ReplyCallback callback);
+    RequestId request_at(const std::shared_ptr<Session>& session, WantedRequest wanted,
+                         ReplyCallback callback);
     void cancel(RequestId request);
     void set_holdings(const Holdings& holdings);
     void hang_up(const PeerId& peer, GoawayReason reason, const std::string& why);
@@ -46,14 +51,45 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     /// A request that a member in quarantine is neither asked nor answered.
     [[nodiscard]] bool refuses(const PeerId& peer, MessageClass message_class, Method method) const;
 
+    void dial_now(Seed where, std::function<void(std::optional<std::string>)> done);
+
     [[nodiscard]] const Registry& registry() const { return registry_; }
     [[nodiscard]] Standings& standings() { return standings_; }
     [[nodiscard]] std::vector<LimitUse> limits() const;
+    [[nodiscard]] Discovery& discovery() { return discovery_; }
     [[nodiscard]] const TlsContext& tls() const { return *tls_; }
 
  private:
     using Self = std::shared_ptr<Impl>;
     struct Member;
+    struct Hunt;
+
+    /// Whom to dial, on a strand of its own, on which the session runs if one begins.
+    struct Target {
+        asio::any_io_executor strand;
+        std::optional<PeerId> expected;
+        std::string address;
+        /// Else it is only greeted, to see whether it is there.
+        bool stay = true;
+    };
+    enum class Reached : std::uint8_t {
+        connected,
+        looked,
+        /// There is another connection with it.
+        present,
+        /// It is there, but does not want us.
+        refused,
+        ourselves,
+        another,
+        nobody,
+    };
+    struct Outcome {
+        Reached what = Reached::nobody;
+        /// Who answered, if that is known.
+        std::optional<PeerId> peer;
+        /// Why there is no connection.
+        std::string why;
+    };
 
     /// Something that stop() has to interrupt, as long as this lives.
     class Interruptible {
@@ -72,9 +108,30 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     static asio::awaitable<void> welcome(Self self, std::shared_ptr<Link> link, std::string host,
                                          std::shared_ptr<Registry::HalfOpen> place);
     static asio::awaitable<void> keep_connected(Self self, std::shared_ptr<Member> member);
-    /// Nothing if a session has begun, else why not.
-    static asio::awaitable<std::optional<std::string>> connect(Self self, std::shared_ptr<Member> member,
-                                                               std::string address);
+    static asio::awaitable<Outcome> reach(Self self, Target target);
+    /// The same, for discovery: the book learns from it.
+    static asio::awaitable<void> explore(Self self, Target target, std::function<void(Outcome)> done);
+    static asio::awaitable<void> discover(Self self);
+
+    [[nodiscard]] bool stopping() const;
+    [[nodiscard]] bool is_hungry() const;
+    void wake_discovery();
+    void ask_peers(Time time);
+    void ask(const std::shared_ptr<Session>& session);
+    void dial_seeds(Time time);
+    /// Who is not to be dialled because of the address book.
+    [[nodiscard]] AddressBook::Busy busy() const;
+    void dial_strangers(Time time);
+    void test_somebody(Time time);
+    void explore_candidate(const AddressBook::Candidate& candidate, bool stay);
+    void answer_get_peers(const std::shared_ptr<Session>& session, const SharedBytes& request,
+                          const Replier& replier);
+    void peers_told(const std::weak_ptr<Session>& session, const SharedBytes& reply);
+    /// The record in a greeting. A session whose peer shows a wrong one ends.
+    void learn_greeting(const Link& link, const Hello& theirs, std::weak_ptr<Session> session);
+    void learned(const Discovery::Learned& learned, const std::weak_ptr<Session>& session);
+    void find_anew(const std::vector<PeerId>& peers);
+    void begin_discovery(std::uint16_t port);
 
     static asio::awaitable<void> watch_standings(Self self);
     /// Why a peer is not let in, if so.
@@ -90,7 +147,7 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     void spawn(asio::any_io_executor executor, Coroutine coroutine);
     void task_ended(const std::exception_ptr& failure);
 
-    [[nodiscard]] Hello hello_for(const Link& link) const;
+    [[nodiscard]] Hello hello_for(const Link& link);
     [[nodiscard]] std::optional<GoawayReason> judge_role(const Hello& theirs, const PeerId& peer,
                                                          bool dialler) const;
     /// A session that is admitted and not yet running, or why it is not.
@@ -106,12 +163,15 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
 
     const asio::any_io_executor executor_;
     const NetworkConfig config_;
+    const asio::any_io_executor compute_;
     const Handlers handlers_;
     const std::shared_ptr<const TlsContext> tls_;
     const std::uint64_t nonce_;
     const std::shared_ptr<MemoryBudget> memory_;
     Registry registry_;
     Standings standings_;
+    Discovery discovery_;
+    const std::unique_ptr<Hunt> hunt_;
     LogLimiter log_limiter_;
     asio::ip::tcp::acceptor acceptor_;
     std::map<PeerId, std::shared_ptr<Member>> members_;
@@ -129,6 +189,8 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     std::function<void()> done_;
 
     std::atomic<bool> mute_{false};
+    /// Answers to get_peers whose records are being verified.
+    std::atomic<unsigned> checks_{0};
     std::atomic<std::uint32_t> next_serial_{1};
     std::atomic<std::uint64_t> next_request_{1};
 };
@@ -141,12 +203,20 @@ struct Network::Impl::Member {
         : strand(asio::make_strand(executor)),
           timer(strand),
           peer(of.peer),
+          given(of.addresses),
           addresses(std::move(of.addresses)),
           backoff(wait) {}
+
+    /// Chosen by the operator, not by a record.
+    [[nodiscard]] bool is_given(const std::string& address) const {
+        return std::find(given.begin(), given.end(), address) != given.end();
+    }
 
     asio::any_io_executor strand;
     asio::steady_timer timer;
     PeerId peer;
+    const std::vector<std::string> given;
+    /// Those of its newest record, then the given ones.
     DialAddresses addresses;
     Backoff backoff;
 };

@@ -14,7 +14,7 @@ constexpr unsigned kRequestNumberBits = 40;
 
 }  // namespace
 
-Hello Network::Impl::hello_for(const Link& link) const {
+Hello Network::Impl::hello_for(const Link& link) {
     Hello hello;
     hello.chain_id = config_.chain_id;
     hello.genesis = config_.genesis;
@@ -31,6 +31,7 @@ Hello Network::Impl::hello_for(const Link& link) const {
     hello.limits = kWindows;
     hello.observed_address = link.address;
     hello.nonce = nonce_;
+    hello.record = discovery_.own_record(now());
     const std::lock_guard lock(mutex_);
     hello.holdings = holdings_;
     return hello;
@@ -38,14 +39,14 @@ Hello Network::Impl::hello_for(const Link& link) const {
 
 std::optional<GoawayReason> Network::Impl::judge_role(const Hello& theirs, const PeerId& peer,
                                                       bool dialler) const {
-    // Who is dialled is a member; who dials may be an observer or a client as well. A member is never taken
-    // for an observer: two processes with one key would follow, and one of them sign.
+    // Who is dialled is a node; who dials may be a client as well. A member is never taken for an observer:
+    // two processes with one key would follow, and one of them sign.
     switch (theirs.role) {
         case Role::member:
             if (!registry_.is_member(peer)) return GoawayReason::not_a_member;
             return std::nullopt;
         case Role::observer:
-            if (dialler || registry_.is_member(peer)) break;
+            if (registry_.is_member(peer)) break;
             return std::nullopt;
         case Role::client:
             if (dialler) break;
@@ -90,7 +91,9 @@ SessionHandlers Network::Impl::session_handlers() {
     handlers.on_request = [weak](const std::shared_ptr<Session>& session, Method method, SharedBytes payload,
                                  Replier replier) {
         const auto self = weak.lock();
-        if (!self || self->mute_ || !self->handlers_.on_request) return;
+        if (!self || self->mute_) return;
+        if (method == Method::get_peers) return self->answer_get_peers(session, payload, replier);
+        if (!self->handlers_.on_request) return;
         self->handlers_.on_request(session->config().peer, session->config().role, method, std::move(payload),
                                    std::move(replier));
     };
@@ -127,6 +130,8 @@ Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std:
         }
         if (!mute_ && handlers_.on_peer) handlers_.on_peer(session->config().peer, theirs.role, true);
     }
+    learn_greeting(*link, theirs, session);
+    wake_discovery();
     if (replaced) replaced->close({GoawayReason::duplicate, false, "replaced by another connection"});
     log::write(log::Category::net, theirs.role == Role::member ? log::Level::info : log::Level::debug,
                "peer connected",
@@ -206,6 +211,11 @@ RequestId Network::Impl::request(const PeerId& peer, WantedRequest wanted, Reply
         asio::post(executor_, [callback = std::move(callback), why] { callback(Unexpected{why}); });
         return {};
     }
+    return request_at(session, std::move(wanted), std::move(callback));
+}
+
+RequestId Network::Impl::request_at(const std::shared_ptr<Session>& session, WantedRequest wanted,
+                                    ReplyCallback callback) {
     const std::uint64_t number = next_request_.fetch_add(1) & ((1ULL << kRequestNumberBits) - 1);
     wanted.handle = static_cast<std::uint64_t>(session->config().serial) << kRequestNumberBits | number;
     const RequestId id{wanted.handle};

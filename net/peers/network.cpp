@@ -91,6 +91,16 @@ bool Network::restore_standing(const PeerId& peer, ByteView note) {
 
 void Network::set_holdings(const Holdings& holdings) { impl_->set_holdings(holdings); }
 
+void Network::connect(Seed where, std::function<void(std::optional<std::string>)> done) {
+    impl_->dial_now(std::move(where), std::move(done));
+}
+
+std::vector<AddressBook::Row> Network::book() const { return impl_->discovery().rows(); }
+
+std::vector<std::pair<PeerId, std::optional<Bytes>>> Network::take_book_changes() {
+    return impl_->discovery().take_changes();
+}
+
 std::vector<PeerStatus> Network::peers() const {
     std::vector<PeerStatus> peers = impl_->registry().status();
     impl_->standings().read([&](const Reputation& reputation) {

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -14,7 +17,9 @@
 #include "net/core/expected.hpp"
 #include "net/core/keys.hpp"
 #include "net/core/time.hpp"
+#include "net/peers/address_book.hpp"
 #include "net/peers/reputation.hpp"
+#include "net/peers/seed.hpp"
 #include "net/rpc/replier.hpp"
 #include "net/transport/hello.hpp"
 #include "net/transport/impairment.hpp"
@@ -34,9 +39,11 @@ struct NetworkLimits {
     std::uint32_t half_open = 64;
     std::uint32_t half_open_per_address = 4;
     std::uint32_t clients = 64;
-    std::uint32_t observers = 32;
-    /// Of clients, and of observers again.
     std::uint32_t clients_per_address = 16;
+    /// That dial us; of one address, of one /24 (IPv6: /48).
+    std::uint32_t observers = 32;
+    std::uint32_t observers_per_address = 4;
+    std::uint32_t observers_per_network = 16;
     /// The limits per address do not hold for loopback addresses: a local committee shares one.
     bool loopback_exempt = false;
     Duration first_byte = std::chrono::seconds(3);
@@ -47,6 +54,13 @@ struct NetworkLimits {
     Duration redial_first = std::chrono::milliseconds(250);
     Duration redial_most = std::chrono::seconds(2);
     Duration redial_reset_after = std::chrono::seconds(60);
+    /// The same of seeds.
+    Duration seed_redial_first = std::chrono::seconds(1);
+    Duration seed_redial_most = std::chrono::minutes(10);
+    /// How often somebody in the address book is dialled only to see whether it is there.
+    Duration test_every = std::chrono::seconds(10);
+    /// Connections that an observer dials, members included.
+    std::uint32_t outbound = 8;
     Duration ping_after = std::chrono::seconds(10);
     Duration write_stall = std::chrono::seconds(20);
     std::uint32_t member_requests_per_second = 2000;
@@ -81,10 +95,19 @@ struct NetworkConfig {
     Role role = Role::member;
     /// Shown to peers, at most 64 bytes.
     std::string agent = "monodon";
-    /// The whole committee; ourselves among them or not makes no difference.
+    /// The whole committee; ourselves among them or not makes no difference. Who has no address is found by
+    /// discovery.
     std::vector<MemberAddress> members;
     /// Of members that are in quarantine at a time: what the committee tolerates.
     std::uint64_t quarantine_stake = 0;
+    std::vector<Seed> seeds;
+    /// Where others reach us, for our record: up to four `host:port`. Empty: where we listen, unless that is
+    /// every address of the host.
+    std::vector<std::string> advertise;
+    /// The address book as it was stored.
+    std::vector<Bytes> book;
+    /// Verifies the records of others; empty: the executor of the network.
+    boost::asio::any_io_executor compute;
     NetworkLimits limits;
     Impairment impairment;
 };
@@ -210,6 +233,11 @@ class Network {
     void hang_up(const PeerId& peer);
     /// What greetings say about our history from now on.
     void set_holdings(const Holdings& holdings);
+    /// Connects to whoever is there, and calls back once, on the executor, with the reason if that failed.
+    void connect(Seed where, std::function<void(std::optional<std::string>)> done);
+    [[nodiscard]] std::vector<AddressBook::Row> book() const;
+    /// What has changed in the book since the last call, to be stored by peer; nothing: to be removed.
+    [[nodiscard]] std::vector<std::pair<PeerId, std::optional<Bytes>>> take_book_changes();
 
     /// Every member, connected or not, then the connected observers and clients.
     [[nodiscard]] std::vector<PeerStatus> peers() const;

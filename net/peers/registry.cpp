@@ -12,16 +12,27 @@ namespace {
 /// Who greets has done so by then, over any distance; it also bounds the handshakes that a flood costs us, to
 /// 64 in this time.
 constexpr Duration kGreetingGrace = std::chrono::milliseconds(500);
+constexpr std::ptrdiff_t kOutboundOfNetwork = 2;
 
 }  // namespace
 
 std::string host_of(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
+namespace {
+
+std::string network_of(const std::string& address) {
+    const auto parsed = PeerAddress::parse(address);
+    return parsed ? slot_group(*parsed) : address;
+}
+
+}  // namespace
+
 Registry::Registry(PeerId self, const NetworkConfig& config)
     : self_(self),
       limits_(config.limits),
-      clients_{config.limits.clients},
-      observers_{config.limits.observers} {
+      clients_{config.limits.clients, config.limits.clients_per_address, config.limits.clients},
+      observers_{config.limits.observers, config.limits.observers_per_address,
+                 config.limits.observers_per_network} {
     for (const MemberAddress& member : config.members) {
         members_[member.peer].addresses = member.addresses;
         for (const std::string& address : member.addresses) member_hosts_.insert(host_of(address));
@@ -73,53 +84,72 @@ void Registry::leave_half_open(std::uint64_t number) {
     greeting_.erase(number);
 }
 
-bool Registry::has_place(const Strangers& strangers, const std::string& host) const {
-    const auto here = strangers.by_host.find(host);
-    const bool crowded = here != strangers.by_host.end() && here->second >= limits_.clients_per_address;
-    return strangers.connections < strangers.most && (!crowded || exempt(host));
+bool Registry::has_place(const Strangers& strangers, const std::string& address) const {
+    const auto used = [](const std::map<std::string, std::uint32_t>& by, const std::string& key) {
+        const auto found = by.find(key);
+        return found == by.end() ? 0U : found->second;
+    };
+    if (strangers.connections >= strangers.most) return false;
+    if (exempt(host_of(address))) return true;
+    return used(strangers.by_host, host_of(address)) < strangers.most_of_host &&
+           used(strangers.by_network, network_of(address)) < strangers.most_of_network;
 }
 
-void Registry::enter(Strangers& strangers, const std::string& host) {
+void Registry::enter(Strangers& strangers, const std::string& address) {
     ++strangers.connections;
-    ++strangers.by_host[host];
+    ++strangers.by_host[host_of(address)];
+    ++strangers.by_network[network_of(address)];
 }
 
-void Registry::leave(Strangers& strangers, const std::string& host) {
+void Registry::leave(Strangers& strangers, const std::string& address) {
+    const auto less = [](std::map<std::string, std::uint32_t>& by, const std::string& key) {
+        const auto found = by.find(key);
+        if (--found->second == 0) by.erase(found);
+    };
     --strangers.connections;
-    const auto found = strangers.by_host.find(host);
-    if (--found->second == 0) strangers.by_host.erase(found);
+    less(strangers.by_host, host_of(address));
+    less(strangers.by_network, network_of(address));
 }
 
-/// The newer of two connections stays: only observers dial, so it has given up the older or was started
-/// again.
+/// Whom we have dialled takes no place of those that dial us.
+void Registry::leave(const std::shared_ptr<Session>& observer) {
+    if (!observer->config().dialler) leave(observers_, observer->address());
+}
+
 Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit_observer(
-    const std::shared_ptr<Session>& session, const std::string& host) {
+    const std::shared_ptr<Session>& session) {
     const SessionConfig& config = session->config();
     std::shared_ptr<Session> replaced;
     if (const auto older = observer_sessions_.find(config.peer); older != observer_sessions_.end()) {
         replaced = older->second;
-        observer_sessions_.erase(older);
-        by_serial_.erase(replaced->config().serial);
-        leave(observers_, host_of(replaced->address()));
+        const SessionConfig& before = replaced->config();
+        if (!newer_replaces_older(self_, config.peer, {before.dialler, before.theirs.nonce},
+                                  {config.dialler, config.theirs.nonce})) {
+            return Unexpected{GoawayReason::duplicate};
+        }
+        leave(replaced);
     }
-    if (!has_place(observers_, host)) return Unexpected{GoawayReason::too_many_connections};
-    enter(observers_, host);
-    observer_sessions_.emplace(config.peer, session);
+    if (!config.dialler && !has_place(observers_, session->address())) {
+        if (replaced && !replaced->config().dialler) enter(observers_, replaced->address());
+        return Unexpected{GoawayReason::too_many_connections};
+    }
+    if (!config.dialler) enter(observers_, session->address());
+    if (replaced) by_serial_.erase(replaced->config().serial);
+    observer_sessions_[config.peer] = session;
     by_serial_[config.serial] = session;
     return replaced;
 }
 
 Expected<std::shared_ptr<Session>, GoawayReason> Registry::admit(const std::shared_ptr<Session>& session) {
     const SessionConfig& config = session->config();
-    const std::string host = host_of(session->address());
     const std::lock_guard lock(mutex_);
     if (config.role == Role::client) {
-        if (!has_place(clients_, host)) return Unexpected{GoawayReason::too_many_connections};
-        enter(clients_, host);
+        if (!has_place(clients_, session->address())) return Unexpected{GoawayReason::too_many_connections};
+        enter(clients_, session->address());
         by_serial_[config.serial] = session;
         return std::shared_ptr<Session>{};
     }
-    if (config.role == Role::observer) return admit_observer(session, host);
+    if (config.role == Role::observer) return admit_observer(session);
     const auto found = members_.find(config.peer);
     if (found == members_.end()) return Unexpected{GoawayReason::not_a_member};
     Member& member = found->second;
@@ -144,11 +174,11 @@ bool Registry::remove(const std::shared_ptr<Session>& session, const std::string
     const std::lock_guard lock(mutex_);
     if (by_serial_.erase(config.serial) == 0) return false;
     if (config.role == Role::client) {
-        leave(clients_, host_of(session->address()));
+        leave(clients_, session->address());
         return true;
     }
     if (config.role == Role::observer) {
-        leave(observers_, host_of(session->address()));
+        leave(session);
         observer_sessions_.erase(config.peer);
         return true;
     }
@@ -161,6 +191,48 @@ bool Registry::remove(const std::shared_ptr<Session>& session, const std::string
 void Registry::note_error(const PeerId& peer, const std::string& why) {
     const std::lock_guard lock(mutex_);
     if (const auto found = members_.find(peer); found != members_.end()) found->second.last_error = why;
+}
+
+void Registry::set_addresses(const PeerId& peer, const std::vector<std::string>& addresses) {
+    const std::lock_guard lock(mutex_);
+    const auto found = members_.find(peer);
+    if (found == members_.end()) return;
+    found->second.addresses = addresses;
+    member_hosts_.clear();
+    for (const auto& [id, member] : members_) {
+        for (const std::string& address : member.addresses) member_hosts_.insert(host_of(address));
+    }
+}
+
+bool Registry::members_missing() const {
+    const std::shared_lock lock(mutex_);
+    return std::any_of(members_.begin(), members_.end(), [this](const auto& each) {
+        return each.first != self_ && each.second.session == nullptr;
+    });
+}
+
+bool Registry::has_nodes() const {
+    const std::shared_lock lock(mutex_);
+    return std::any_of(by_serial_.begin(), by_serial_.end(),
+                       [](const auto& each) { return each.second->config().role != Role::client; });
+}
+
+std::size_t Registry::outbound() const {
+    const std::shared_lock lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(by_serial_.begin(), by_serial_.end(), [](const auto& each) {
+        return each.second->config().dialler;
+    }));
+}
+
+bool Registry::is_crowded(const std::string& address) const {
+    if (exempt(host_of(address))) return false;
+    const std::string network = network_of(address);
+    const std::shared_lock lock(mutex_);
+    const auto near =
+        std::count_if(observer_sessions_.begin(), observer_sessions_.end(), [&](const auto& each) {
+            return each.second->config().dialler && network_of(each.second->address()) == network;
+        });
+    return near >= kOutboundOfNetwork;
 }
 
 std::size_t Registry::half_open() const {
@@ -177,6 +249,13 @@ std::shared_ptr<Session> Registry::find(const PeerId& peer) const {
     const std::shared_lock lock(mutex_);
     const auto found = members_.find(peer);
     return found == members_.end() ? nullptr : found->second.session;
+}
+
+bool Registry::is_connected(const PeerId& peer) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = members_.find(peer);
+    if (found != members_.end()) return found->second.session != nullptr;
+    return observer_sessions_.contains(peer);
 }
 
 std::shared_ptr<Session> Registry::find(std::uint32_t serial) const {

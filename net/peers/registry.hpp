@@ -52,8 +52,22 @@ class Registry {
     /// Takes a session out. True if its peer has no session left.
     bool remove(const std::shared_ptr<Session>& session, const std::string& why);
     void note_error(const PeerId& peer, const std::string& why);
+    /// Where a member is expected from now on.
+    void set_addresses(const PeerId& peer, const std::vector<std::string>& addresses);
+    /// Some member is not connected.
+    [[nodiscard]] bool members_missing() const;
+    /// Somebody is connected who is no client.
+    [[nodiscard]] bool has_nodes() const;
+    /// How many connections we have dialled.
+    [[nodiscard]] std::size_t outbound() const;
+    /// We have dialled as many observers in the network of this address as may be: else one network could be
+    /// all that we see.
+    [[nodiscard]] bool is_crowded(const std::string& address) const;
 
+    /// Of a member.
     [[nodiscard]] std::shared_ptr<Session> find(const PeerId& peer) const;
+    /// A member or an observer has a connection with us.
+    [[nodiscard]] bool is_connected(const PeerId& peer) const;
     [[nodiscard]] std::shared_ptr<Session> find(std::uint32_t serial) const;
     [[nodiscard]] std::vector<std::shared_ptr<Session>> all() const;
     [[nodiscard]] std::vector<std::shared_ptr<Session>> observers() const;
@@ -78,17 +92,21 @@ class Registry {
     /// With the mutex: whose place the next one takes; end() if none has been greeting for long.
     [[nodiscard]] std::map<std::uint64_t, Greeting>::iterator may_give_way();
     [[nodiscard]] bool exempt(const std::string& host) const;
-    /// Peers outside the committee, of one role.
+    /// Peers outside the committee, of one role, that have dialled us.
     struct Strangers {
         std::uint32_t most = 0;
+        std::uint32_t most_of_host = 0;
+        std::uint32_t most_of_network = 0;
         std::uint32_t connections = 0;
         std::map<std::string, std::uint32_t> by_host = {};
+        std::map<std::string, std::uint32_t> by_network = {};
     };
-    [[nodiscard]] bool has_place(const Strangers& strangers, const std::string& host) const;
+    [[nodiscard]] bool has_place(const Strangers& strangers, const std::string& address) const;
     [[nodiscard]] Expected<std::shared_ptr<Session>, GoawayReason> admit_observer(
-        const std::shared_ptr<Session>& session, const std::string& host);
-    static void enter(Strangers& strangers, const std::string& host);
-    static void leave(Strangers& strangers, const std::string& host);
+        const std::shared_ptr<Session>& session);
+    static void enter(Strangers& strangers, const std::string& address);
+    static void leave(Strangers& strangers, const std::string& address);
+    void leave(const std::shared_ptr<Session>& observer);
 
     const PeerId self_;
     const NetworkLimits limits_;
@@ -98,7 +116,7 @@ class Registry {
     Strangers clients_;
     Strangers observers_;
     std::map<PeerId, std::shared_ptr<Session>> observer_sessions_;
-    /// The hosts at which the genesis says that members listen.
+    /// The hosts at which members are expected.
     std::set<std::string> member_hosts_;
     /// Those that came first come first.
     std::map<std::uint64_t, Greeting> greeting_;

@@ -135,12 +135,14 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
         GreetingFailure failure = failed(std::string(describe(GoawayReason::wrong_peer)) + ": " +
                                          link->tls.peer().text() + " answered");
         failure.told_peer = GoawayReason::wrong_peer;
+        failure.known = link->tls.peer();
         co_return Unexpected{std::move(failure)};
     }
     if (superseded && superseded()) {
         co_await refuse(link, GoawayReason::duplicate);
         GreetingFailure failure = failed(std::string(describe(GoawayReason::duplicate)));
         failure.superseded = true;
+        failure.known = link->tls.peer();
         co_return Unexpected{std::move(failure)};
     }
     link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
@@ -149,13 +151,16 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
         link->close();
         co_return Unexpected{failure_of(*link, error)};
     }
+    const PeerId peer = link->tls.peer();
     auto theirs = co_await receive_hello(link, FrameType::hello_ack, ours);
     if (theirs) {
         link->disarm_watchdog();
-    } else {
-        link->close();
+        co_return theirs;
     }
-    co_return theirs;
+    link->close();
+    GreetingFailure failure = theirs.error();
+    failure.known = peer;
+    co_return Unexpected{std::move(failure)};
 }
 
 asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(

@@ -34,6 +34,8 @@ struct GreetingFailure {
     std::optional<GoawayReason> told_by_peer;
     /// What the peer has to answer for.
     std::optional<Fault> fault;
+    /// Who the peer has proven to be, if the handshake came so far.
+    std::optional<PeerId> known;
     /// Who answered was ourselves.
     bool ourselves = false;
     /// Given up because it was not needed any more.

@@ -116,6 +116,8 @@ std::string_view describe(GoawayReason reason) {
             return "disconnected on purpose";
         case GoawayReason::banned:
             return "banned for what it did";
+        case GoawayReason::only_looked:
+            return "looked whether we are here";
     }
     return "unknown reason";
 }
@@ -130,7 +132,7 @@ std::optional<GoawayReason> decode_goaway(ByteView payload) {
     auto reader = PackReader::open(payload);
     if (!reader) return std::nullopt;
     reader->array(1);
-    const std::uint8_t number = reader->u8(static_cast<std::uint8_t>(GoawayReason::banned));
+    const std::uint8_t number = reader->u8(static_cast<std::uint8_t>(GoawayReason::only_looked));
     if (!reader->finished() || number == 0) return std::nullopt;
     return static_cast<GoawayReason>(number);
 }

@@ -86,6 +86,7 @@ enum class GoawayReason : std::uint8_t {
     unresponsive,
     disconnected_by_operator,
     banned,
+    only_looked,
 };
 [[nodiscard]] std::string_view describe(GoawayReason reason);
 

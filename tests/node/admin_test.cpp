@@ -105,6 +105,34 @@ TEST_CASE("the DAG is shown by rounds: a range, or the last ones") {
     CHECK(Asked(admin_routes(node.view()), "GET", "/v1/dag").status() == 200);
 }
 
+TEST_CASE("the admin socket shows the address book and has a peer dialled") {
+    FakeNode node;
+    AddressSnapshot known;
+    known.peer_id = "12D3";
+    known.name = "v1";
+    known.table = "committee";
+    known.addresses = {"192.0.2.1:7100"};
+    known.expires_in = std::chrono::seconds(90);
+    known.answered_ago = std::chrono::milliseconds(1500);
+    known.source = "12D4";
+    node.addresses = {known, AddressSnapshot{}};
+    const auto routes = admin_routes(node.view());
+    const json::value rows = json::parse(Asked(routes, "GET", "/v1/addresses").body());
+    CHECK(rows.at(0).at("addresses") == json::parse("[\"192.0.2.1:7100\"]"));
+    CHECK(rows.at(0).at("table") == "committee");
+    CHECK(rows.at(0).at("expires_in_s") == 90);
+    CHECK(rows.at(0).at("answered_ago_s") == 1);
+    CHECK_FALSE(rows.at(1).as_object().contains("source"));
+
+    const auto dial = [&](std::string_view body) {
+        return Asked(routes, "POST", "/v1/peers/dial", std::string(body)).status();
+    };
+    CHECK(dial(R"({"address":"127.0.0.1:1"})") == 200);
+    CHECK(dial(R"({"address":"127.0.0.1:2"})") == 400);
+    CHECK(dial(R"({"where":"127.0.0.1:1"})") == 400);
+    CHECK(dial("") == 400);
+}
+
 TEST_CASE("an operator bans peers, and lifts bans") {
     FakeNode node;
     const auto routes = admin_routes(node.view());

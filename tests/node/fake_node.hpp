@@ -22,6 +22,7 @@ struct FakeNode {
     StatusSnapshot status;
     std::vector<HealthCheck> live{{"engine", true, ""}};
     std::vector<PeerSnapshot> peers;
+    std::vector<AddressSnapshot> addresses;
     std::vector<VertexSnapshot> vertices;
     std::pair<std::uint64_t, std::uint64_t> asked_rounds;
     dag::Blockers blockers;
@@ -76,6 +77,11 @@ struct FakeNode {
                 if (each.name == word || each.peer_id == word) return each;
             }
             return std::nullopt;
+        };
+        ports.addresses = [this] { return addresses; };
+        ports.dial = [](const std::string& where,
+                        const std::function<void(std::optional<std::string>)>& done) {
+            done(where == "127.0.0.1:1" ? std::nullopt : std::optional<std::string>("cannot connect"));
         };
         ports.blockers = [this](const auto& callback) { callback(blockers); };
         ports.store = [] {
