@@ -59,11 +59,12 @@ struct CertificatesReply {
 struct BatchesReply {};
 /// Where a member is, and where it last saw us.
 struct HighestRoundReply {
-    Held held;
     /// Of the highest round that it has a certificate of; nothing before its first.
     std::optional<VerifiedCertificate> highest;
     /// The newest header of ours that it holds.
     std::optional<VerifiedHeader> ours;
+    /// What it holds.
+    Held held{};
 };
 enum class RequestFailure : std::uint8_t {
     unreachable,  ///< not connected, or the connection ended

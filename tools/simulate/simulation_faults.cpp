@@ -187,7 +187,8 @@ void Simulation::cut(Fault fault) {
     }
     const std::uint64_t times = fault == Fault::flapping ? chance_.between(3, 10) : 1;
     // Islands may stay apart until the faults end.
-    const Duration total = fault == Fault::islands ? some_time() * chance_.between(1, 16) : some_time();
+    const std::uint64_t stretched = fault == Fault::islands ? chance_.between(1, 16) : 1;
+    const Duration total = some_time() * static_cast<std::int64_t>(stretched);
     const auto part = static_cast<std::int64_t>(2 * times);
     for (std::int64_t at = 0; at < part; ++at) {
         queue_.after(total * at / part, [this, links, at] {
