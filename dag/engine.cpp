@@ -20,10 +20,9 @@ std::uint64_t retention(const EngineConfig& config) {
 
 }  // namespace
 
-Engine::Engine(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
+Engine::Engine(EngineConfig config, const Committee& committee, std::optional<Seat> seat,
                const DagReader& reader, RecoveredState recovered)
-    : state_(std::make_unique<State>(std::move(config), committee, self, signer, reader,
-                                     std::move(recovered))) {}
+    : state_(std::make_unique<State>(std::move(config), committee, seat, reader, std::move(recovered))) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
@@ -33,12 +32,12 @@ bool Engine::behind() const { return state_->behind(); }
 Blockers Engine::blockers() const { return state_->blockers(); }
 std::vector<VertexView> Engine::window(Round first, Round last) const { return state_->window(first, last); }
 
-Engine::State::State(EngineConfig config, const Committee& committee, ValidatorIndex self,
-                     const Signer& signer, const DagReader& reader, RecoveredState recovered)
+Engine::State::State(EngineConfig config, const Committee& committee, std::optional<Seat> seat,
+                     const DagReader& reader, RecoveredState recovered)
     : config_(std::move(config)),
       committee_(committee),
-      self_(self),
-      signer_(signer),
+      self_(seat ? std::optional(seat->index) : std::nullopt),
+      signer_(seat ? &seat->signer : nullptr),
       reader_(reader),
       graph_(committee, recovered.graph_floor),
       suspended_(config_.ahead, config_.suspended_bytes),
@@ -48,16 +47,17 @@ Engine::State::State(EngineConfig config, const Committee& committee, ValidatorI
       payload_(config_.ordering.batch_life),
       batches_(reader),
       preference_(committee.size()),
-      fetcher_(self, config_.request_timeout, preference_),
-      range_(self, config_.request_timeout, preference_),
+      fetcher_(self_, config_.request_timeout, preference_),
+      range_(self_, config_.request_timeout, preference_),
       delivery_(recovered.executed),
       claims_(committee),
-      rejoin_(committee, self, config_.request_timeout),
-      signing_(recovered.signing),
+      rejoin_(committee, self_, config_.request_timeout),
+      signing_(seat ? recovered.signing : SigningBound{}),
       members_(committee.size()),
       executed_(recovered.executed) {
     config_.retention = retention(config_);
-    MONODON_CHECK(committee_.contains(self_));
+    MONODON_CHECK(!self_ || committee_.contains(*self_));
+    MONODON_CHECK(self_ || (recovered.votes.empty() && !recovered.own_header));
     restore(recovered);
 }
 
@@ -89,7 +89,7 @@ void Engine::State::on(const Started&) {
         resend_pause_ = config_.resend;
         resend_at_ = now_ + resend_pause_;
         // Counted here, where a certificate can leave: one vote may be all that a quorum needs.
-        if (const auto& vote = votes_.last(self_)) count_vote(*vote);
+        if (const auto& vote = votes_.last(*self_)) count_vote(*vote);
     }
 }
 
@@ -100,7 +100,9 @@ void Engine::State::on(const HeaderReceived& event) {
 void Engine::State::on(const VoteReceived& event) { count_vote(*event.vote); }
 
 void Engine::State::on(const CertificateReceived& event) {
-    if (!behind()) accept(event.certificate);
+    if (behind()) return;
+    note_heard(event.certificate->header);
+    if (!halted_) accept(event.certificate);
 }
 
 void Engine::State::on(const BatchStored& event) {
@@ -111,6 +113,7 @@ void Engine::State::on(const BatchStored& event) {
 }
 
 void Engine::State::on(const PayloadReady& event) {
+    MONODON_CHECK(self_);
     batches_.stored(event.entry);
     if (!orderer_.has_executed(event.entry)) payload_.add(event.entry);
 }
@@ -141,7 +144,8 @@ void Engine::State::on(const PeerChanged& event) {
 void Engine::State::on(const Executed& event) { executed_ = std::max(executed_, event.index); }
 
 void Engine::State::on(const BatchLost& event) {
-    fetcher_.want_for_execution(event.batch, graph_.highest(), committee_.everybody(), self_);
+    const ValidatorIndex first{static_cast<std::uint16_t>(event.batch.digest.bytes[0] % committee_.size())};
+    fetcher_.want_for_execution(event.batch, graph_.highest(), committee_.everybody(), first);
 }
 
 void Engine::State::on(const ProposalsPaused& event) { proposals_paused_ = event.paused; }
@@ -218,6 +222,7 @@ void Engine::State::halt(std::string reason) {
 EngineStatus Engine::State::status() const {
     EngineStatus status = counters_;
     if (own_) status.round = own_->votes.header()->round;
+    if (!self_) status.round = graph_.highest();
     status.highest = graph_.highest();
     status.target = std::max(range_.target(), graph_.highest());
     status.graph_floor = graph_.floor();

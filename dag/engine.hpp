@@ -47,7 +47,7 @@ struct ValidatorStatus {
     std::uint64_t weight = 0;
     CommitClaim claim;
     bool connected = false;
-    /// A header of its own has come since it was connected last: `claim` is where it is.
+    /// A header of its own, or a certificate, has come since it was connected last: `claim` is where it is.
     bool heard = false;
 };
 
@@ -69,7 +69,7 @@ struct SyncStatus {
 
 /// A consistent picture of the engine for people; cheap to copy.
 struct EngineStatus {
-    /// Of our last header.
+    /// Of our last header; of an observer the highest in the graph.
     Round round;
     /// Highest round in the graph.
     Round highest;
@@ -125,13 +125,20 @@ struct VertexView {
     bool anchor = false;
 };
 
+/// Our seat in the committee.
+struct Seat {
+    ValidatorIndex index;
+    const Signer& signer;
+};
+
 /// The one deterministic state machine that joins graph, production, ordering and sync (architecture.md).
 /// Performs no I/O: the same events at the same times give the same effects. One executor at a time.
 class Engine {
  public:
+    /// Without a seat it is an observer's: it follows, verifies and orders like a member, and signs nothing.
     /// Keeps references to committee, signer and reader.
-    Engine(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
-           const DagReader& reader, RecoveredState recovered);
+    Engine(EngineConfig config, const Committee& committee, std::optional<Seat> seat, const DagReader& reader,
+           RecoveredState recovered);
     ~Engine();
     Engine(Engine&&) noexcept;
 

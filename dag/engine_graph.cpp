@@ -69,6 +69,7 @@ void Engine::State::inserted(const VerifiedCertificate& certificate) {
         own_->votes.complete(certificate);
     }
     resolved(header.digest);
+    if (planted(Planted::observer_relays) && !self_) out_->emplace_back(Broadcast{certificate});
     if (planted(Planted::collected_by_round)) collect(below(graph_.highest(), config_.retention));
 }
 
@@ -139,7 +140,7 @@ void Engine::State::reinject_payload(Round anchor) {
         if (planted(Planted::not_reinjected)) return false;
         if (above(round, config_.ordering.window) < anchor) return true;
         if (above(round, 2) >= anchor) return false;
-        const Vertex* vertex = graph_.find({round, self_});
+        const Vertex* vertex = graph_.find({round, *self_});
         // Votes are taken for the newest own header only, and parents reach back one round only.
         if (vertex == nullptr) return own_ && own_->votes.header()->round > round;
         return vertex->children.empty();
@@ -263,7 +264,7 @@ void Engine::State::restore(RecoveredState& recovered) {
     if (!recovered.own_header || planted(Planted::own_header_forgotten)) return;
     const VerifiedHeader& header = *recovered.own_header;
     own_.emplace(OwnHeader{VoteCollector(committee_, header), true});
-    const Vertex* vertex = graph_.find({header->round, self_});
+    const Vertex* vertex = graph_.find(header->ref().slot());
     if (vertex != nullptr && vertex->ref() == header->ref()) own_->votes.complete(vertex->certificate);
     if (vertex == nullptr || !vertex->ordered) payload_.restore(header->round, unexecuted(*header));
 }

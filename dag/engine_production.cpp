@@ -16,16 +16,8 @@ constexpr std::uint64_t kRecentRounds = 8;
 void Engine::State::consider(const VerifiedHeader& header) {
     const HeaderRef ref = header->ref();
     if (ref.author == self_) return look_for_forgotten(*header);
-    ValidatorStatus& author = members_.at(ref.author.value());
-    author.last_header = std::max(author.last_header, ref.round);
-    author.heard = true;
-    claims_.heard(ref.author, header->committed);
-    if (const auto index = claims_.divergence()) {
-        halt("members with a supporting share of stake report another digest for commit " +
-             std::to_string(index->value()));
-        return;
-    }
-    if (!within_bound(ref.round)) return;
+    note_heard(*header);
+    if (halted_ || !within_bound(ref.round)) return;
     // V2. A round far ahead is not believed: its author sends it again.
     if (ref.round <= graph_.floor() || distance(graph_.highest(), ref.round) > config_.ahead) return;
     switch (votes_.ask(ref)) {
@@ -60,6 +52,18 @@ void Engine::State::consider(const VerifiedHeader& header) {
     PendingHeader& pending = pending_.emplace(ref.author, PendingHeader{header, {}}).first->second;
     want_missing(pending);
     vote_if_complete(ref.author);
+}
+
+/// Its author was there, and says where it stands.
+void Engine::State::note_heard(const Header& header) {
+    ValidatorStatus& author = members_.at(header.author.value());
+    author.last_header = std::max(author.last_header, header.round);
+    author.heard = true;
+    claims_.heard(header.author, header.committed);
+    if (const auto index = claims_.divergence()) {
+        halt("members with a supporting share of stake report another digest for commit " +
+             std::to_string(index->value()));
+    }
 }
 
 void Engine::State::note_equivocation(const HeaderRef& first, const HeaderRef& second) {
@@ -118,7 +122,7 @@ void Engine::State::vote_if_complete(ValidatorIndex author) {
     const bool rooted = graph_.has_all_parents(*header) || planted(Planted::parents_unchecked);
     if (!rooted || !payload_is_possible(*header)) return;
     if (votes_.ask(header->ref()) != VoteBook::Answer::grant) return;
-    const Vote vote = sign_vote(committee_, signer_, self_, header->ref());
+    const Vote vote = sign_vote(committee_, *signer_, *self_, header->ref());
     votes_.record(vote);
     vote_durable_.erase(author);
     ++counters_.votes_given;
@@ -208,7 +212,7 @@ void Engine::State::propose(Round round) {
     Header header;
     header.epoch = committee_.epoch();
     header.round = round;
-    header.author = self_;
+    header.author = *self_;
     header.created_at = static_cast<std::uint64_t>(now_.time_since_epoch().count());
     header.committed = durable_commit_;
     graph_.for_each(below(round, 1), [&](const Vertex& vertex) {
@@ -217,7 +221,7 @@ void Engine::State::propose(Round round) {
     // A8: rounds go on without payload while execution is behind.
     if (last_commit_.index.value() - executed_.value() <= config_.unexecuted_commits_max) {
         for (const PayloadEntry& entry : batches_.adoptable(
-                 self_, committee_.size(), round, config_.ordering.window, kPayloadEntriesMax / 4)) {
+                 *self_, committee_.size(), round, config_.ordering.window, kPayloadEntriesMax / 4)) {
             if (!orderer_.has_executed(entry)) payload_.add(entry);
         }
         // Commits may be further apart than a history reaches (A7): what lies below the reach of an anchor of
@@ -227,13 +231,13 @@ void Engine::State::propose(Round round) {
         });
         header.payload = payload_.take(round, kPayloadEntriesMax);
     }
-    if (!header.payload.empty()) loaded_[round].insert(self_);
-    sign_header(committee_, signer_, header);
+    if (!header.payload.empty()) loaded_[round].insert(*self_);
+    sign_header(committee_, *signer_, header);
 
-    const Vote vote = sign_vote(committee_, signer_, self_, header.ref());
+    const Vote vote = sign_vote(committee_, *signer_, *self_, header.ref());
     const VerifiedHeader verified = Verification::trusted(std::move(header));
     votes_.record(vote);
-    vote_durable_.erase(self_);
+    vote_durable_.erase(*self_);
     own_.emplace(OwnHeader{VoteCollector(committee_, verified), false});
     resend_at_.reset();
     pacemaker_.proposed(now_);

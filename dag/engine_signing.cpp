@@ -5,6 +5,7 @@
 namespace monodon::dag {
 
 void Engine::State::begin_signing() {
+    if (!self_) return;
     if (signing_.ask) {
         out_->emplace_back(SigningChanged{
             signing_,
@@ -24,7 +25,7 @@ void Engine::State::begin_signing() {
 /// make a quorum with us show the newest header of ours that they hold. That costs a round trip and no
 /// liveness: without so many members nothing is certified.
 void Engine::State::end_looking_if_known() {
-    if (!looking_ || rejoin_.stake() + committee_.stake(self_) < committee_.quorum()) return;
+    if (!looking_ || rejoin_.stake() + committee_.stake(*self_) < committee_.quorum()) return;
     looking_ = false;
     if (signing_.ask) return;
     rejoin_.end();
@@ -40,7 +41,7 @@ void Engine::State::end_looking_if_known() {
 void Engine::State::look_for_forgotten(const Certificate& certificate) {
     const HeaderRef ref = certificate.ref();
     if (ref.author == self_) return look_for_forgotten(certificate.header);
-    if (!certificate.signers.contains(self_)) return;
+    if (!self_ || !certificate.signers.contains(*self_)) return;
     const auto& last = votes_.last(ref.author);
     const bool known = last && (last->round > ref.round || last->ref() == ref);
     if (!known) forgot(ref);

@@ -27,8 +27,8 @@ namespace monodon::dag {
 /// orders, engine_production.cpp votes and proposes, engine_signing.cpp says whether it may.
 class Engine::State {
  public:
-    State(EngineConfig config, const Committee& committee, ValidatorIndex self, const Signer& signer,
-          const DagReader& reader, RecoveredState recovered);
+    State(EngineConfig config, const Committee& committee, std::optional<Seat> seat, const DagReader& reader,
+          RecoveredState recovered);
 
     void step(const Event& event, Time now, Effects& out);
     [[nodiscard]] EngineStatus status() const;
@@ -106,6 +106,7 @@ class Engine::State {
 
     // ---- votes and proposals: engine_production.cpp
     void consider(const VerifiedHeader& header);
+    void note_heard(const Header& header);
     void note_equivocation(const HeaderRef& first, const HeaderRef& second);
     [[nodiscard]] bool payload_is_possible(const Header& header) const;
     void want_missing(PendingHeader& pending);
@@ -128,7 +129,10 @@ class Engine::State {
     [[nodiscard]] std::optional<Time> next_sync() const;
 
     // ---- what was forgotten (consensus.md 9.3): engine_signing.cpp
-    [[nodiscard]] bool within_bound(Round round) const { return !signing_.ask && round > signing_.above; }
+    /// Never for an observer: with this it neither votes nor proposes.
+    [[nodiscard]] bool within_bound(Round round) const {
+        return self_ && !signing_.ask && round > signing_.above;
+    }
     [[nodiscard]] bool may_sign(Round round) const { return within_bound(round) && !looking_; }
     void begin_signing();
     void look_for_forgotten(const Certificate& certificate);
@@ -140,8 +144,9 @@ class Engine::State {
 
     EngineConfig config_;
     const Committee& committee_;
-    ValidatorIndex self_;
-    const Signer& signer_;
+    /// Nothing for an observer.
+    std::optional<ValidatorIndex> self_;
+    const Signer* signer_;
     const DagReader& reader_;
 
     Graph graph_;

@@ -154,7 +154,7 @@ struct Send {
     ValidatorIndex to;
     Message message;
 };
-/// To every other member.
+/// To every other member; a certificate to the observers as well.
 struct Broadcast {
     Message message;
 };

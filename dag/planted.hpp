@@ -47,6 +47,8 @@ enum class Planted : std::uint8_t {
     collected_by_round,
     liar_stops_output,
     never_catches_up,
+    // observers
+    observer_relays,
 };
 
 #ifdef MONODON_PLANTED

@@ -255,7 +255,7 @@ Expected<void, StartFailure> Node::Impl::compose() {
     executor_ = std::make_unique<Executor>(*application_, genesis_.committee(), self_, executor_ports(),
                                            ExecutorConfig{}, application_->root());
     std::vector<dag::PayloadEntry> open_batches = own_unexecuted_batches();
-    dag::Engine engine(engine_config(), genesis_.committee(), self_, key_, *reader_,
+    dag::Engine engine(engine_config(), genesis_.committee(), dag::Seat{self_, key_}, *reader_,
                        std::move(recovered_->state));
     engine_ = std::make_unique<EngineDriver>(engine_thread_->get_executor(), std::move(engine),
                                              genesis_.committee(), self_, engine_ports());

@@ -37,6 +37,8 @@ void add_simulate(CLI::App& app, Invocation& invocation) {
     command->add_option("--validators", words.validators, "Members of the committee (4)")->type_name("N");
     command->add_option("--stakes", words.stakes, "Their stakes, such as 1,2,3,4 (all equal)")
         ->type_name("LIST");
+    command->add_option("--observers", words.observers, "Nodes that follow the committee (0)")
+        ->type_name("N");
     command->add_option("--rounds", words.rounds, "The faults end when this round is reached (100)")
         ->type_name("N");
     command

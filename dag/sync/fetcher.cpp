@@ -99,7 +99,7 @@ bool Fetcher::has_slot(ValidatorIndex peer) const {
 
 std::optional<ValidatorIndex> Fetcher::choose(const Item& item) {
     AuthorSet candidates = (item.holders & connected_).without(item.asked);
-    candidates.erase(self_);
+    if (self_) candidates.erase(*self_);
     if (candidates.contains(item.first) && preference_.weight(item.first) > 0) return item.first;
     return preference_.choose(candidates);
 }

@@ -27,7 +27,7 @@ class RequestIds {
 class Fetcher {
  public:
     /// Keeps a reference to the preference.
-    Fetcher(ValidatorIndex self, Duration timeout, Preference& preference)
+    Fetcher(std::optional<ValidatorIndex> self, Duration timeout, Preference& preference)
         : self_(self), timeout_(timeout), preference_(preference) {}
 
     /// `holders` have it if they are honest; `first` is asked before the others. Wanted again: holders add
@@ -100,7 +100,7 @@ class Fetcher {
     void send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Time now, RequestIds& ids,
               Effects& out);
 
-    ValidatorIndex self_;
+    std::optional<ValidatorIndex> self_;
     Duration timeout_;
     Preference& preference_;
     AuthorSet connected_;

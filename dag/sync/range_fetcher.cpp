@@ -72,7 +72,7 @@ std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
 
 std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
     AuthorSet candidates = (holders_ & connected_).without(asked_);
-    candidates.erase(self_);
+    if (self_) candidates.erase(*self_);
     std::map<ValidatorIndex, std::size_t> busy;
     for (const auto& [id, request] : requests_) ++busy[request.to];
     AuthorSet possible;

@@ -15,7 +15,7 @@ namespace monodon::dag {
 class RangeFetcher {
  public:
     /// Keeps a reference to the preference.
-    RangeFetcher(ValidatorIndex self, Duration timeout, Preference& preference)
+    RangeFetcher(std::optional<ValidatorIndex> self, Duration timeout, Preference& preference)
         : self_(self), timeout_(timeout), preference_(preference) {}
 
     /// A verified certificate of this round exists; its signers hold what lies below it.
@@ -78,7 +78,7 @@ class RangeFetcher {
     void hedge(Time now, RequestIds& ids, Effects& out);
     [[nodiscard]] std::optional<Time> hedge_at() const;
 
-    ValidatorIndex self_;
+    std::optional<ValidatorIndex> self_;
     Duration timeout_;
     Preference& preference_;
     Round target_;

@@ -17,7 +17,7 @@ namespace monodon::dag {
 class Rejoin {
  public:
     /// Keeps a reference to the committee.
-    Rejoin(const Committee& committee, ValidatorIndex self, Duration timeout)
+    Rejoin(const Committee& committee, std::optional<ValidatorIndex> self, Duration timeout)
         : committee_(committee), self_(self), timeout_(timeout) {}
 
     /// Answers to earlier questions count no more.
@@ -41,7 +41,7 @@ class Rejoin {
     static constexpr Duration kPause = std::chrono::seconds(1);
 
     const Committee& committee_;
-    ValidatorIndex self_;
+    std::optional<ValidatorIndex> self_;
     Duration timeout_;
     bool asking_ = false;
     AuthorSet connected_;

@@ -54,7 +54,7 @@ TestCommittee::TestCommittee(Options options) : options_(std::move(options)), ra
         members.push_back({signers_.back().public_key(), options_.stakes[at]});
     }
     committee_ = std::make_unique<Committee>(*Committee::make("test", Epoch{0}, std::move(members), false));
-    nodes_.resize(options_.stakes.size());
+    nodes_.resize(options_.stakes.size() + options_.observers);
     for (Node& node : nodes_) node.disk = std::make_unique<Disk>();
     for (std::size_t at = 0; at < nodes_.size(); ++at) start(at);
 }
@@ -97,7 +97,7 @@ PayloadEntry TestCommittee::submit(std::size_t member, std::string_view transact
     const ValidatorIndex author{static_cast<std::uint16_t>(member)};
     const auto sealed = builder.seal(
         *committee_, {Epoch{0}, author, WorkerId{0}, ++batch_sequence_, status(member).round, 0});
-    for (std::size_t each = 0; each < nodes_.size(); ++each) {
+    for (std::size_t each = 0; each < signers_.size(); ++each) {
         if (without.contains(each) || !running(each)) continue;
         nodes_[each].disk->batches.emplace(sealed.entry.batch, sealed.entry);
         if (each != member) give(each, BatchStored{sealed.entry});
@@ -109,8 +109,20 @@ PayloadEntry TestCommittee::submit(std::size_t member, std::string_view transact
 void TestCommittee::crash(std::size_t member) {
     nodes_.at(member).engine.reset();
     ++nodes_.at(member).life;
+    connect(member, false);
+}
+
+/// Engines hear of connections to members only, and observers have none with each other.
+void TestCommittee::connect(std::size_t node, bool connected) {
+    const auto tell = [&](std::size_t to, std::size_t of) {
+        if (running(to) && !is_observer(of)) {
+            give(to, PeerChanged{ValidatorIndex{static_cast<std::uint16_t>(of)}, connected});
+        }
+    };
     for (std::size_t other = 0; other < nodes_.size(); ++other) {
-        give(other, PeerChanged{ValidatorIndex{static_cast<std::uint16_t>(member)}, false});
+        if (other == node || !running(other)) continue;
+        tell(node, other);
+        tell(other, node);
     }
 }
 
@@ -155,15 +167,13 @@ void TestCommittee::start(std::size_t member) {
     Node& node = nodes_.at(member);
     REQUIRE(node.engine == nullptr);
     ++node.life;
-    node.engine = std::make_unique<Engine>(options_.engine, *committee_,
-                                           ValidatorIndex{static_cast<std::uint16_t>(member)},
-                                           signers_.at(member), *node.disk, recover(node));
-    give(member, Started{});
-    for (std::size_t other = 0; other < nodes_.size(); ++other) {
-        if (other == member || !running(other)) continue;
-        give(member, PeerChanged{ValidatorIndex{static_cast<std::uint16_t>(other)}, true});
-        give(other, PeerChanged{ValidatorIndex{static_cast<std::uint16_t>(member)}, true});
+    std::optional<Seat> seat;
+    if (!is_observer(member)) {
+        seat.emplace(Seat{ValidatorIndex{static_cast<std::uint16_t>(member)}, signers_.at(member)});
     }
+    node.engine = std::make_unique<Engine>(options_.engine, *committee_, seat, *node.disk, recover(node));
+    give(member, Started{});
+    connect(member, true);
 }
 
 void TestCommittee::give(std::size_t member, Event event, Duration delay) {
@@ -209,6 +219,7 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
             }
         });
     } else if (const auto* send = std::get_if<Send>(&effect)) {
+        CHECK_FALSE(is_observer(member));
         if (const auto* vote = std::get_if<VerifiedVote>(&send->message)) {
             const auto& given =
                 votes_seen_.try_emplace({(*vote)->voter, (*vote)->ref().slot()}, (*vote)->header);
@@ -216,6 +227,7 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
         }
         deliver(member, send->to.value(), effect, event_of(send->message));
     } else if (const auto* broadcast = std::get_if<Broadcast>(&effect)) {
+        CHECK_FALSE(is_observer(member));
         if (const auto* header = std::get_if<VerifiedHeader>(&broadcast->message)) {
             const auto& made = headers_seen_.try_emplace((*header)->ref().slot(), (*header)->digest);
             CHECK(made.first->second == (*header)->digest);
@@ -224,7 +236,9 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
             CHECK((*node.disk->own_header)->digest == (*header)->digest);
         }
         for (std::size_t to = 0; to < nodes_.size(); ++to) {
-            if (to != member) deliver(member, to, effect, event_of(broadcast->message));
+            const bool wanted =
+                !is_observer(to) || std::holds_alternative<VerifiedCertificate>(broadcast->message);
+            if (to != member && wanted) deliver(member, to, effect, event_of(broadcast->message));
         }
     } else if (const auto* request = std::get_if<SendRequest>(&effect)) {
         answer(member, request->to.value(), *request);
@@ -251,6 +265,10 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
 
 void TestCommittee::write(std::size_t member, const Record& record) {
     Disk& disk = *nodes_.at(member).disk;
+    const bool binds = std::holds_alternative<VoteRecord>(record) ||
+                       std::holds_alternative<OwnHeaderRecord>(record) ||
+                       std::holds_alternative<SigningRecord>(record);
+    CHECK_FALSE((is_observer(member) && binds));
     if (const auto* certificate = std::get_if<CertificateRecord>(&record)) {
         disk.certificates.emplace(certificate->certificate->ref().slot(), certificate->certificate);
         disk.by_digest.emplace(certificate->certificate->header.digest, certificate->certificate);

@@ -31,6 +31,8 @@ class TestCommittee {
     struct Options {
         std::vector<Stake> stakes = {1, 1, 1, 1};
         std::uint64_t seed = 1;
+        /// Nodes behind the members that have no seat.
+        std::size_t observers = 0;
         Duration link_delay = std::chrono::microseconds(200);
         Duration link_jitter = std::chrono::microseconds(100);
         Duration disk_delay = std::chrono::microseconds(300);
@@ -39,14 +41,16 @@ class TestCommittee {
     };
     explicit TestCommittee(Options options);
 
+    /// Members and observers.
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+    [[nodiscard]] bool is_observer(std::size_t node) const { return node >= signers_.size(); }
     [[nodiscard]] Time now() const { return now_; }
     void run_for(Duration time);
     /// Until the condition holds; false if it does not within `limit` of virtual time.
     bool run_until(const std::function<bool()>& condition, Duration limit);
 
     /// Gives a batch with one transaction to the member: durable at once with all members but those in
-    /// `without`.
+    /// `without`. Observers fetch it.
     PayloadEntry submit(std::size_t member, std::string_view transaction, std::set<std::size_t> without = {});
 
     /// What was not durable is lost; messages on the way are lost.
@@ -134,6 +138,7 @@ class TestCommittee {
     void step(std::size_t member, const Event& event);
     void perform(std::size_t member, const Effect& effect);
     void write(std::size_t member, const Record& record);
+    void connect(std::size_t node, bool connected);
     void answer(std::size_t member, std::size_t server, const SendRequest& request);
     [[nodiscard]] RecoveredState recover(const Node& node) const;
     [[nodiscard]] Event event_of(const Message& message) const;

@@ -145,4 +145,14 @@ TEST_CASE("a member that never catches up by ranges is found", "[never-catches-u
     require_found(Planted::never_catches_up, 20, simulation_with("pause,crash,partition"), "7 progress");
 }
 
+// ---- observers
+
+TEST_CASE("an observer that tells anybody anything is found", "[observer-relays]") {
+    Options options;
+    options.observers = 1;
+    options.rounds = 30;
+    options.faults = FaultSet::parse("none");
+    require_found(Planted::observer_relays, 1, simulation(options), "10 observers only ask");
+}
+
 }  // namespace monodon::sim

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "tools/simulate/simulation.hpp"
 #include "tools/simulate/swarm.hpp"
 
 namespace monodon::sim {
@@ -78,6 +79,28 @@ TEST_CASE("every kind of fault alone leaves its mark and is survived", "[simulat
         INFO(name(fault));
         CHECK(injected.at(static_cast<std::size_t>(fault)) > 0);
     });
+}
+
+TEST_CASE("observers follow through all faults and sign nothing", "[simulator]") {
+    Options options;
+    options.rounds = 40;
+    for (options.seed = 1; options.seed <= 40; ++options.seed) {
+        options.observers = 1 + options.seed % 3;
+        const Result result = simulate(options);
+        INFO("seed " << options.seed << " with " << options.observers << " observers, "
+                     << result.faults.text());
+        if (result.violation) FAIL_CHECK(result.violation->invariant << ": " << result.violation->what);
+    }
+    Options none = options_of(3, "none");
+    none.observers = 2;
+    Simulation simulation(none);
+    REQUIRE_FALSE(simulation.run().violation);
+    for (const NodeId node : {NodeId{4}, NodeId{5}}) {
+        CHECK(simulation.member(node).is_observer());
+        CHECK(simulation.member(node).applied().value() > 10);
+        CHECK(simulation.member(node).disk().votes().empty());
+        CHECK_FALSE(simulation.member(node).disk().own_header());
+    }
 }
 
 TEST_CASE("fault lists are read and written in one form", "[simulator]") {

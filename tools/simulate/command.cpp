@@ -23,6 +23,8 @@ constexpr std::uint64_t kSeedNever = std::numeric_limits<std::uint64_t>::max();
 /// Virtual time is counted in 64 bits of microseconds.
 constexpr std::uint64_t kRoundsMax = 1'000'000;
 
+constexpr std::uint64_t kObserversMax = 32;
+
 struct Usage {
     std::string why;
 };
@@ -95,6 +97,9 @@ Expected<Swarm, Usage> read(const CommandWords& words) {
     if (!faults) return Unexpected{faults.error()};
     swarm.options.seed = swarm.first;
     swarm.options.stakes = std::move(*stakes);
+    if (words.observers > kObserversMax)
+        return Unexpected{Usage{fmt::format("--observers is at most {}", kObserversMax)}};
+    swarm.options.observers = words.observers;
     swarm.options.faults = *faults;
     if (words.leaders == "reputation") {
         swarm.options.leaders = dag::ReputationRule{};

@@ -14,6 +14,7 @@ struct CommandWords {
     /// `A..B`; empty: the one seed.
     std::string seeds;
     std::uint64_t validators = 0;
+    std::uint64_t observers = 0;
     /// `1,2,3,4`; empty: all equal.
     std::string stakes;
     std::uint64_t rounds = 100;

@@ -38,8 +38,9 @@ void Member::start() {
     dag::EngineConfig config = world_.plan.engine;
     config.retention = world_.plan.retention.at(self_.value());
     config.notice_forgotten = config.notice_forgotten && mischief_ == nullptr;
-    engine_ = std::make_unique<dag::Engine>(config, committee, self_, world_.keys.signer(self_), disk_,
-                                            std::move(state));
+    std::optional<dag::Seat> seat;
+    if (!is_observer()) seat.emplace(dag::Seat{self_, world_.keys.signer(self_)});
+    engine_ = std::make_unique<dag::Engine>(config, committee, seat, disk_, std::move(state));
     worker_ = std::make_unique<Worker>(committee, self_, disk_, worker_ports());
     world_.trace.event(world_.queue.now(), node_, "start");
     give(dag::Started{});
@@ -188,8 +189,8 @@ void Member::send(dag::ValidatorIndex to, Packet packet) {
     }
 }
 
-void Member::broadcast(const Packet& packet) {
-    for (std::size_t at = 0; at < world_.keys.committee().size(); ++at) {
+void Member::broadcast(const Packet& packet, std::size_t to_observers) {
+    for (std::size_t at = 0; at < world_.keys.committee().size() + to_observers; ++at) {
         const dag::ValidatorIndex to{static_cast<std::uint16_t>(at)};
         if (to != self_) send(to, packet);
     }
@@ -199,7 +200,8 @@ void Member::connect(dag::ValidatorIndex peer, bool connected) {
     if (!running()) return;
     later(Duration{0}, [this, peer, connected] {
         change_connection(peer, connected);
-        if (connected && worker_) worker_->connected(peer);
+        const bool member = world_.keys.committee().contains(peer);
+        if (connected && worker_ && member) worker_->connected(peer);
     });
 }
 

@@ -37,11 +37,13 @@ struct World {
     std::uint64_t first_decisions = 0;
 };
 
-/// One process with its disk: the production engine, a model of the worker, the answers to requests, and an
-/// application that only hashes. Lives through crashes; what it has in memory does not.
+/// One process with its disk, of a member or of an observer: the production engine, a model of the worker,
+/// the answers to requests, and an application that only hashes. Lives through crashes; what it has in memory
+/// does not.
 class Member {
  public:
-    /// Keeps a reference to the world. `mischief` is null for an honest one.
+    /// Keeps a reference to the world. `mischief` is null for an honest one. An observer has a place beyond
+    /// the committee, under which it is reached.
     Member(World& world, NodeId node, dag::ValidatorIndex self, Random random,
            std::unique_ptr<Mischief> mischief);
 
@@ -95,6 +97,7 @@ class Member {
     [[nodiscard]] dag::SyncStats fetched() const;
     [[nodiscard]] dag::ValidatorIndex self() const { return self_; }
     [[nodiscard]] NodeId node() const { return node_; }
+    [[nodiscard]] bool is_observer() const { return !world_.keys.committee().contains(self_); }
 
  private:
     // ---- time: member.cpp
@@ -109,7 +112,7 @@ class Member {
     void step(const dag::Event& event);
     [[nodiscard]] WorkerPorts worker_ports();
     void send(dag::ValidatorIndex to, Packet packet);
-    void broadcast(const Packet& packet);
+    void broadcast(const Packet& packet, std::size_t to_observers = 0);
 
     // ---- effects: member_effects.cpp
     void perform(const dag::Persist& effect);

@@ -97,7 +97,7 @@ void Member::perform(const dag::Broadcast& effect) {
         return broadcast(header->shared());
     }
     if (const auto* certificate = std::get_if<dag::VerifiedCertificate>(&effect.message)) {
-        broadcast(certificate->shared());
+        broadcast(certificate->shared(), world_.plan.observers);
     }
 }
 

@@ -137,7 +137,7 @@ void Member::change_connection(dag::ValidatorIndex peer, bool connected) {
         asking_.erase(peer);
     }
     const std::uint64_t life = life_;
-    step(dag::PeerChanged{peer, connected});
+    if (world_.keys.committee().contains(peer)) step(dag::PeerChanged{peer, connected});
     for (const dag::RequestId id : failed) {
         if (life != life_) return;
         step(dag::ReplyReceived{id, dag::RequestFailed{dag::RequestFailure::unreachable}});

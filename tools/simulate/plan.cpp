@@ -96,7 +96,8 @@ Plan draw_plan(const Options& options, const dag::Committee& committee) {
         plan.engine.ordering.leaders = *options.leaders;
     }
     Random depths = source.fork(10);
-    for (std::size_t at = 0; at < committee.size(); ++at) {
+    plan.observers = options.observers;
+    for (std::size_t at = 0; at < committee.size() + plan.observers; ++at) {
         const std::uint64_t drawn = depths.between(plan.engine.ordering.window + 1, plan.engine.retention);
         plan.retention.push_back(options.engine ? plan.engine.retention : drawn);
     }

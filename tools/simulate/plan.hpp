@@ -13,6 +13,8 @@ namespace monodon::sim {
 struct Options {
     std::uint64_t seed = 1;
     std::vector<dag::Stake> stakes = {1, 1, 1, 1};
+    /// Nodes beside the committee that follow it.
+    std::size_t observers = 0;
     /// The faults end when most members have reached this round, or when a limit of time has passed.
     std::uint64_t rounds = 100;
     /// Nothing: a random subset of all.
@@ -37,7 +39,8 @@ struct Plan {
     FaultSet faults;
     LinkRule links;
     dag::EngineConfig engine;
-    /// Of each member: what stays in its graph is its own affair (P5).
+    std::size_t observers = 0;
+    /// Of each member and observer: what stays in its graph is its own affair (P5).
     std::vector<std::uint64_t> retention;
     Duration disk_delay{};
     Duration apply_delay{};

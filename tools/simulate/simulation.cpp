@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "net/core/check.hpp"
 
 namespace monodon::sim {
@@ -23,6 +25,9 @@ Simulation::Simulation(Options options)
                                      [this](NodeId node) { return is_honest(node); });
     trace_ = std::make_unique<Trace>(begin_, options_.trace);
     const auto send = [this](NodeId from, dag::ValidatorIndex to, Packet packet) {
+        if (is_observer(from) && !std::holds_alternative<Request>(packet)) {
+            judge_->report("10 observers only ask", fmt::format("node {} sent something else", from));
+        }
         for (NodeId node = 0; node < members_.size(); ++node) {
             if (index_of(node) == to) network_->send(from, node, packet);
         }
@@ -63,7 +68,7 @@ void Simulation::make_members() {
         members_.push_back(
             std::make_unique<Member>(*world_, node, self, source.fork(node), std::move(mischief)));
     };
-    for (std::size_t at = 0; at < options_.stakes.size(); ++at) {
+    for (std::size_t at = 0; at < options_.stakes.size() + plan_.observers; ++at) {
         add(dag::ValidatorIndex{static_cast<std::uint16_t>(at)});
     }
     if (!plan_.faults.contains(Fault::twin) || plan_.byzantine.empty()) return;
@@ -79,7 +84,7 @@ bool Simulation::is_honest(NodeId node) const { return !is_byzantine(index_of(no
 
 void Simulation::connect(NodeId node, bool connected) {
     for (NodeId other = 0; other < members_.size(); ++other) {
-        if (index_of(other) == index_of(node)) continue;
+        if (index_of(other) == index_of(node) || (is_observer(other) && is_observer(node))) continue;
         queue_.after(plan_.links.delay, [this, node, other, connected] {
             if (connected && !(members_[node]->running() && members_[other]->running())) return;
             // A connection that ends is one of a process that is gone; another may have come since.
@@ -117,7 +122,9 @@ void Simulation::step_until(Time end, const std::function<bool()>& done) {
 Result Simulation::run() {
     hurting_ = true;
     start();
-    for (NodeId node = 0; node < members_.size(); ++node) load(node);
+    for (NodeId node = 0; node < members_.size(); ++node) {
+        if (!is_observer(node)) load(node);
+    }
     begin_faults();
     if (options_.last_is_slow > Duration{0}) {
         network_->set_slow(options_.stakes.size() - 1, options_.last_is_slow);

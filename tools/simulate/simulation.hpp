@@ -79,6 +79,10 @@ class Simulation {
  private:
     [[nodiscard]] bool is_byzantine(dag::ValidatorIndex member) const;
     [[nodiscard]] bool is_honest(NodeId node) const;
+    [[nodiscard]] bool is_observer(NodeId node) const { return members_.at(node)->is_observer(); }
+    [[nodiscard]] dag::Stake stake_of(NodeId node) const {
+        return is_observer(node) ? 0 : options_.stakes.at(node);
+    }
     [[nodiscard]] dag::ValidatorIndex index_of(NodeId node) const { return members_.at(node)->self(); }
     void make_members();
     void connect(NodeId node, bool connected);
@@ -116,7 +120,7 @@ class Simulation {
     std::unique_ptr<Trace> trace_;
     std::unique_ptr<World> world_;
     std::unique_ptr<Network> network_;
-    /// Member i is node i; the twins follow.
+    /// Member i is node i; the observers follow, then the twins.
     std::vector<std::unique_ptr<Member>> members_;
     Random chance_;
     bool hurting_ = false;

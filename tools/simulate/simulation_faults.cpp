@@ -58,8 +58,8 @@ void Simulation::schedule(Fault fault) {
     });
 }
 
-/// An honest running member that may fail without more than f stake being faulty; it counts as failed from
-/// here on.
+/// An honest running member that may fail without more than f stake being faulty, or an observer, of which
+/// all may; it counts as failed from here on.
 std::optional<NodeId> Simulation::victim() {
     std::vector<NodeId> possible;
     dag::Stake failed = down_stake_;
@@ -72,6 +72,9 @@ std::optional<NodeId> Simulation::victim() {
                            (plan_.mute && plan_.mute->value() == node);
         if (!taken && failed + options_.stakes[node] <= plan_.spare) possible.push_back(node);
     }
+    for (NodeId node = options_.stakes.size(); node < options_.stakes.size() + plan_.observers; ++node) {
+        if (!down_.contains(node) && members_[node]->running()) possible.push_back(node);
+    }
     if (possible.empty()) return std::nullopt;
     return possible[chance_.below(possible.size())];
 }
@@ -81,11 +84,11 @@ void Simulation::down(Fault fault, NodeId node, Duration time) {
     if (fault != Fault::crash && fault != Fault::write_error && fault != Fault::crash_reply)
         ++injected_[static_cast<std::size_t>(fault)];
     down_.insert(node);
-    down_stake_ += options_.stakes[node];
+    down_stake_ += stake_of(node);
     queue_.after(time, [this, fault, node] {
         if (!hurting_) return;
         down_.erase(node);
-        down_stake_ -= options_.stakes[node];
+        down_stake_ -= stake_of(node);
         if (fault == Fault::silent) network_->set_silent(node, false);
         restart(node);
     });
@@ -203,7 +206,7 @@ void Simulation::set_cut(const std::vector<std::pair<NodeId, NodeId>>& links, bo
     // Some cuts are noticed by both sides as the end of the connection.
     if (blocked && !chance_.chance(50)) return;
     for (const auto& [from, to] : links) {
-        if (index_of(from) == index_of(to)) continue;
+        if (index_of(from) == index_of(to) || (is_observer(from) && is_observer(to))) continue;
         if (members_[from]->running() && members_[to]->running()) {
             members_[to]->connect(index_of(from), !blocked);
             members_[from]->connect(index_of(to), !blocked);

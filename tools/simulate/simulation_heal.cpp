@@ -40,7 +40,7 @@ void Simulation::heal() {
         } else {
             restart(node);
         }
-        if (is_asked(node))
+        if (is_asked(node) && !is_observer(node))
             queue_.after(std::chrono::milliseconds(1), [this, node] { members_[node]->submit(); });
     }
 }

@@ -115,6 +115,7 @@ std::string command_line(const Options& options) {
     std::string line = fmt::format("monodon simulate --seed {} --validators {} --rounds {}", options.seed,
                                    options.stakes.size(), options.rounds);
     if (!equal) line += " --stakes " + stakes;
+    if (options.observers > 0) line += fmt::format(" --observers {}", options.observers);
     if (options.faults) line += " --faults " + options.faults->text();
     if (options.leaders) {
         const bool turns = std::holds_alternative<dag::RoundRobin>(*options.leaders);
@@ -150,6 +151,11 @@ Options shrink(const Options& failing) {
         Options shorter = best;
         shorter.rounds = best.rounds * 2 / 3;
         if (!take_if_fails(shorter)) break;
+    }
+    while (best.observers > 0) {
+        Options fewer = best;
+        --fewer.observers;
+        if (!take_if_fails(fewer)) break;
     }
     while (best.stakes.size() > 4) {
         Options smaller = best;
