@@ -10,7 +10,7 @@ namespace monodon::dag {
 namespace {
 
 /// Commits on their way to execution above which no more history is fetched: execution is the bottleneck
-/// then.
+/// then, or at an observer the batches.
 constexpr std::size_t kUnexecutedMax = 1024;
 
 std::uint64_t retention(const EngineConfig& config) {
@@ -102,7 +102,10 @@ void Engine::State::on(const VoteReceived& event) { count_vote(*event.vote); }
 void Engine::State::on(const CertificateReceived& event) {
     if (behind()) return;
     note_heard(event.certificate->header);
-    if (!halted_) accept(event.certificate);
+    // Members make no payload while they execute too little (A8); nobody waits for an observer, so it takes
+    // no more than it has room for, and fetches the rest when it has caught up.
+    const bool swamped = !self_ && commits_waiting() >= kUnexecutedMax;
+    if (!halted_ && !swamped) accept(event.certificate);
 }
 
 void Engine::State::on(const BatchStored& event) {
@@ -171,8 +174,7 @@ void Engine::State::settle() {
     if (!behind()) {
         want_parents();
         fetcher_.poll(now_, request_ids_, *out_);
-        const std::uint64_t unexecuted = last_commit_.index.value() - executed_.value();
-        if (unexecuted < kUnexecutedMax)
+        if (commits_waiting() < kUnexecutedMax)
             range_.poll(now_, graph_.highest(), graph_.floor(), request_ids_, *out_);
     }
     ledger_.sent(*out_, begin);

@@ -219,7 +219,7 @@ void Engine::State::propose(Round round) {
         header.parents.push_back({vertex.ref().author, vertex.ref().digest});
     });
     // A8: rounds go on without payload while execution is behind.
-    if (last_commit_.index.value() - executed_.value() <= config_.unexecuted_commits_max) {
+    if (commits_waiting() <= config_.unexecuted_commits_max) {
         for (const PayloadEntry& entry : batches_.adoptable(
                  *self_, committee_.size(), round, config_.ordering.window, kPayloadEntriesMax / 4)) {
             if (!orderer_.has_executed(entry)) payload_.add(entry);

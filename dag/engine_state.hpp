@@ -83,6 +83,9 @@ class Engine::State {
     void write(Record record, Release release);
     void flush();
     void set_wake();
+    [[nodiscard]] std::uint64_t commits_waiting() const {
+        return last_commit_.index.value() - executed_.value();
+    }
     void halt(std::string reason);
 
     // ---- graph and order: engine_graph.cpp

@@ -15,11 +15,15 @@
 
 namespace monodon::node {
 
+/// A validator votes and proposes; an observer, which is no member of the committee, only follows.
+enum class NodeRole : std::uint8_t { validator, observer };
+
 /// What an operator may set, with the defaults that hold where he sets nothing. Bytes are plain numbers; what
 /// has a unit has it in its type. The keys of config.toml are `section.field`, spelled as here.
 struct Settings {
     struct Node {
         std::string name;  ///< shown in logs and status; empty: the member's name in the genesis file
+        NodeRole role = NodeRole::validator;
         std::uint64_t threads = 0;  ///< of the pool for sockets and requests; 0: one per processor
     } node;
     struct Net {
@@ -27,6 +31,7 @@ struct Settings {
         std::vector<std::string> seeds;      ///< net::Seed
         std::vector<std::string> advertise;  ///< net::PeerAddress
         std::uint64_t clients = 64;
+        std::uint64_t observers = 32;
         std::uint64_t observers_per_address = 4;
         std::uint64_t observers_per_network = 16;
         std::uint64_t outbound = 8;  ///< of an observer

@@ -214,6 +214,17 @@ using std::chrono::seconds;
 void add_network_keys(Table& table) {
     table.text("node.name", MONODON_FIELD(node.name), "at most 32 letters, digits, '-', '_' or '.'", is_label,
                "Shown in logs and status. Empty: the name of our key in the genesis file.");
+    table.choice(
+        "node.role", MONODON_FIELD(node.role), "\"validator\" or \"observer\"",
+        [](const std::string& text, NodeRole& role) {
+            if (text == "validator") role = NodeRole::validator;
+            if (text == "observer") role = NodeRole::observer;
+            return text == "validator" || text == "observer";
+        },
+        [](NodeRole role) { return std::string(role == NodeRole::observer ? "observer" : "validator"); },
+        "A validator is a member of the committee. An observer is not: it follows, verifies, stores, serves "
+        "and "
+        "executes, but never votes or proposes.");
     table.number("node.threads", MONODON_FIELD(node.threads), 0, 256,
                  "Threads for sockets and requests. 0: one per processor.");
 
@@ -230,8 +241,10 @@ void add_network_keys(Table& table) {
                 "which others find us.");
     table.number("net.clients", MONODON_FIELD(net.clients), 0, 4096,
                  "Connections of clients that submit transactions over the peer port; members do not count.");
+    table.number("net.observers", MONODON_FIELD(net.observers), 0, 1024,
+                 "Connections of observers; each may hold 4 MiB of requests and as much of answers.");
     table.number("net.clients_per_address", MONODON_FIELD(net.clients_per_address), 1, 4096,
-                 "The same from one address.");
+                 "The same of clients from one address.");
     table.number("net.observers_per_address", MONODON_FIELD(net.observers_per_address), 1, 4096,
                  "Connections of observers that dial us from one address.");
     table.number("net.observers_per_network", MONODON_FIELD(net.observers_per_network), 1, 4096,

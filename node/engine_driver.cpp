@@ -24,14 +24,14 @@ constexpr Duration kPublishEvery = std::chrono::milliseconds(50);
 class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Impl> {
  public:
     Impl(asio::any_io_executor thread, dag::Engine engine, const dag::Committee& committee,
-         dag::ValidatorIndex self, EnginePorts ports)
+         std::optional<dag::ValidatorIndex> self, EnginePorts ports)
         : thread_(std::move(thread)),
           wake_(thread_),
           publish_(thread_),
           engine_(std::move(engine)),
           everybody_else_(committee.everybody()),
           ports_(std::move(ports)) {
-        everybody_else_.erase(self);
+        if (self) everybody_else_.erase(*self);
         publish();
     }
 
@@ -122,6 +122,7 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
             round_.store((*header)->round.value(), std::memory_order_relaxed);
         }
         ports_.send(everybody_else_, effect.message);
+        if (const auto* made = std::get_if<dag::VerifiedCertificate>(&effect.message)) ports_.publish(*made);
     }
     void perform(dag::SendRequest& effect) { ports_.request(std::move(effect)); }
     void perform(dag::WakeAt& effect) {
@@ -175,7 +176,7 @@ class EngineDriver::Impl : public std::enable_shared_from_this<EngineDriver::Imp
 };
 
 EngineDriver::EngineDriver(asio::any_io_executor thread, dag::Engine engine, const dag::Committee& committee,
-                           dag::ValidatorIndex self, EnginePorts ports)
+                           std::optional<dag::ValidatorIndex> self, EnginePorts ports)
     : impl_(std::make_shared<Impl>(std::move(thread), std::move(engine), committee, self, std::move(ports))) {
 }
 EngineDriver::~EngineDriver() = default;

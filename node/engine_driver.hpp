@@ -16,6 +16,8 @@ struct EnginePorts {
     /// One transaction after all earlier ones; `durable`, if any, is called from any thread.
     std::function<void(std::vector<dag::Record>, std::function<void()> durable)> persist;
     std::function<void(const dag::AuthorSet& to, const dag::Message&)> send;
+    /// An own certificate, new: to the observers.
+    std::function<void(const dag::VerifiedCertificate&)> publish;
     /// Answered by an event ReplyReceived.
     std::function<void(dag::SendRequest)> request;
     std::function<void(std::vector<dag::PayloadEntry>)> certified;
@@ -31,9 +33,10 @@ struct EnginePorts {
 /// one place that gives it the time.
 class EngineDriver {
  public:
-    /// `thread` runs one handler at a time and nothing that blocks. Keeps a reference to the committee.
+    /// An observer has no `self`. `thread` runs one handler at a time and nothing that blocks. Keeps a
+    /// reference to the committee.
     EngineDriver(boost::asio::any_io_executor thread, dag::Engine engine, const dag::Committee& committee,
-                 dag::ValidatorIndex self, EnginePorts ports);
+                 std::optional<dag::ValidatorIndex> self, EnginePorts ports);
     ~EngineDriver();
     EngineDriver(const EngineDriver&) = delete;
     EngineDriver& operator=(const EngineDriver&) = delete;
@@ -48,7 +51,7 @@ class EngineDriver {
     /// it again, or we fetch it.
     bool offer(dag::Event event);
 
-    /// Of our last header. Thread-safe.
+    /// EngineStatus::round. Thread-safe.
     [[nodiscard]] dag::Round round() const;
     /// At most 50 ms old. Thread-safe.
     [[nodiscard]] std::shared_ptr<const dag::EngineStatus> status() const;

@@ -16,7 +16,7 @@ namespace monodon::node {
 
 class Executor::Impl {
  public:
-    Impl(Application& application, const dag::Committee& committee, dag::ValidatorIndex self,
+    Impl(Application& application, const dag::Committee& committee, std::optional<dag::ValidatorIndex> self,
          ExecutorPorts ports, ExecutorConfig config, StateRoot last_root)
         : application_(application),
           committee_(committee),
@@ -179,7 +179,7 @@ class Executor::Impl {
 
     Application& application_;
     const dag::Committee& committee_;
-    const dag::ValidatorIndex self_;
+    const std::optional<dag::ValidatorIndex> self_;
     const ExecutorPorts ports_;
     const ExecutorConfig config_;
     const BatchReader reader_ = [this](const dag::PayloadEntry& entry) { return read(entry); };
@@ -197,8 +197,9 @@ class Executor::Impl {
     std::vector<dag::CommitPtr> group_;
 };
 
-Executor::Executor(Application& application, const dag::Committee& committee, dag::ValidatorIndex self,
-                   ExecutorPorts ports, ExecutorConfig config, StateRoot last_root)
+Executor::Executor(Application& application, const dag::Committee& committee,
+                   std::optional<dag::ValidatorIndex> self, ExecutorPorts ports, ExecutorConfig config,
+                   StateRoot last_root)
     : impl_(std::make_unique<Impl>(application, committee, self, std::move(ports), config, last_root)) {}
 
 Executor::~Executor() { impl_->stop(); }

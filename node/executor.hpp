@@ -71,8 +71,9 @@ struct ExecutionStatus {
 class Executor {
  public:
     /// Keeps references to application and committee. `last_root` is the newest root the application knows.
-    Executor(Application& application, const dag::Committee& committee, dag::ValidatorIndex self,
-             ExecutorPorts ports, ExecutorConfig config, StateRoot last_root);
+    Executor(Application& application, const dag::Committee& committee,
+             std::optional<dag::ValidatorIndex> self, ExecutorPorts ports, ExecutorConfig config,
+             StateRoot last_root);
     /// Stops.
     ~Executor();
     Executor(const Executor&) = delete;

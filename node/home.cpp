@@ -88,7 +88,8 @@ Expected<KeyPair, std::string> load_key(const fs::path& file) {
     return key;
 }
 
-Expected<InitialisedHome, std::string> init_home(const fs::path& directory) {
+Expected<InitialisedHome, std::string> init_home(
+    const fs::path& directory, const std::vector<std::pair<std::string, std::string>>& set) {
     const HomePaths home(directory);
     if (const auto made = storage::Home::create(directory); !made) return Unexpected{made.error().text};
     InitialisedHome result;
@@ -99,15 +100,46 @@ Expected<InitialisedHome, std::string> init_home(const fs::path& directory) {
     result.peer = key->peer_id();
     result.made_config = !fs::exists(home.config(), error);
     if (result.made_config) {
-        if (const auto written = write_default_config(home.config()); !written)
+        if (const auto written = write_default_config(home.config(), set); !written)
             return Unexpected{written.error()};
     }
     return result;
 }
 
-std::optional<std::string> missing_store(const HomePaths& home) {
+std::optional<std::string> wrong_role(const HomePaths& home, const Genesis& genesis, const PeerId& key,
+                                      NodeRole role) {
+    const auto member = genesis.index_of(key);
+    if (role == NodeRole::validator && !member) {
+        return fmt::format(
+            "{} names no member with the key of this home ({}): take the genesis file of the chain that this "
+            "validator belongs to; to follow a chain without being a member of its committee, make a home "
+            "with "
+            "`monodon init --observer` (node.role = \"observer\")",
+            home.genesis().string(), key.text());
+    }
+    if (role == NodeRole::observer && member) {
+        return fmt::format(
+            "the key of this home is that of {}, a member of the committee: as an observer it would stand "
+            "beside a validator with the same key, and the others refuse it; an observer has a home and a "
+            "key "
+            "of its own (`monodon init --observer`)",
+            genesis.member(*member).name);
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> missing_store(const HomePaths& home, NodeRole role) {
     std::error_code ignored;
     if (storage::Home::is_fresh(home.root)) return std::nullopt;
+    const bool whole =
+        fs::exists(home.consensus() / "data.mdb", ignored) && fs::exists(home.batches(), ignored);
+    if (role == NodeRole::observer && !whole) {
+        return fmt::format(
+            "the store in {} is not there, or not whole: put it back, or make another home with `monodon "
+            "init "
+            "--observer`, which fetches what the validators keep",
+            home.root.string());
+    }
     if (!fs::exists(home.consensus() / "data.mdb", ignored)) {
         return fmt::format(
             "there is no store in {}: this home is not new, and without its store this validator could sign "

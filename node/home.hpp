@@ -3,9 +3,13 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "net/core/expected.hpp"
 #include "net/core/keys.hpp"
+#include "node/config.hpp"
+#include "node/genesis.hpp"
 
 namespace monodon::node {
 
@@ -37,12 +41,17 @@ struct InitialisedHome {
     bool made_config = false;
 };
 /// Makes the directory (0700), the key and a commented config.toml, each only where it is missing, so that it
-/// can be repeated.
-[[nodiscard]] Expected<InitialisedHome, std::string> init_home(const std::filesystem::path& directory);
+/// can be repeated. `set` is for a new config.toml, as write_default_config() takes it.
+[[nodiscard]] Expected<InitialisedHome, std::string> init_home(
+    const std::filesystem::path& directory, const std::vector<std::pair<std::string, std::string>>& set = {});
+
+/// Why a node with this key can not have this role on that chain, and what to do; nothing if it can.
+[[nodiscard]] std::optional<std::string> wrong_role(const HomePaths& home, const Genesis& genesis,
+                                                    const PeerId& key, NodeRole role);
 
 /// Whether this home had a store that is not there, or not whole: in words what was lost and what to do, and
 /// nothing where a node would find its store or may make one. A file that is damaged is not seen from here.
-[[nodiscard]] std::optional<std::string> missing_store(const HomePaths& home);
+[[nodiscard]] std::optional<std::string> missing_store(const HomePaths& home, NodeRole role);
 
 /// A socket address holds a path of 107 bytes and its end.
 inline constexpr std::size_t kSocketPathMax = 107;

@@ -215,11 +215,6 @@ void Mempool::on_certified(const std::vector<dag::PayloadEntry>& payload) {
 
 void Mempool::on_committed(const dag::Commit& commit) {
     const Time now = ports_.now();
-    {
-        const std::lock_guard lock(mutex_);
-        committed_.add(now, commit.transactions);
-    }
-    status_.transactions_committed += commit.transactions;
     std::uint64_t position = 0;
     for (const dag::PayloadEntry& entry : commit.payload) {
         const auto own = entry.author == self_ ? own_.find(entry.batch) : own_.end();
@@ -312,7 +307,6 @@ void Mempool::fill(WorkerStatus& status) const {
     status = published_;
     status.latency = latency;
     status.receipts = book_.size();
-    status.committed_per_second = committed_.per_second(now);
 }
 
 }  // namespace monodon::node

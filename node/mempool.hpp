@@ -96,8 +96,6 @@ class Mempool {
     /// Changed on the strand without the mutex, copied by publish() with it.
     WorkerStatus status_;
     WorkerStatus published_;
-    /// With the mutex.
-    RateWindow committed_;
 };
 
 }  // namespace monodon::node

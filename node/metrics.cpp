@@ -173,12 +173,14 @@ void add_execution(Families& out, const ExecutionStatus& execution, const StateS
     out.gauge("state_keys", "Keys of the built-in store.", number(state.keys));
 }
 
-/// Members by peer id; clients, who may be anybody, only together: a label for each would grow without bound.
+/// Members by peer id; observers and clients, who may be anybody, only together: a label for each would grow
+/// without bound.
 void add_peers(Families& out, const std::vector<PeerSnapshot>& peers) {
     std::uint64_t clients = 0;
+    std::uint64_t observers = 0;
     for (const PeerSnapshot& peer : peers) {
         if (!peer.validator) {
-            ++clients;
+            ++(peer.role == net::Role::observer ? observers : clients);
             continue;
         }
         const Label label{"peer", peer.peer_id};
@@ -196,6 +198,7 @@ void add_peers(Families& out, const std::vector<PeerSnapshot>& peers) {
         }
     }
     out.gauge("clients", "Clients connected to the peer port.", number(clients));
+    out.gauge("observers", "Observers connected to the peer port.", number(observers));
 }
 
 void add_store(Families& out, const StoreSnapshot& store) {

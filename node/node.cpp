@@ -67,19 +67,24 @@ class Done {
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
+std::string name_of(const Settings& settings, const Genesis& genesis,
+                    std::optional<dag::ValidatorIndex> self) {
+    if (!settings.node.name.empty()) return settings.node.name;
+    return self ? genesis.member(*self).name : "observer";
+}
+
 std::size_t processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 }  // namespace
 
 Node::Impl::Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis genesis,
-                 dag::ValidatorIndex self)
+                 std::optional<dag::ValidatorIndex> self)
     : options_(std::move(options)),
       home_(std::move(home)),
       key_(std::move(key)),
       genesis_(std::move(genesis)),
       self_(self),
-      name_(options_.config.settings().node.name.empty() ? genesis_.member(self).name
-                                                         : options_.config.settings().node.name),
+      name_(name_of(options_.config.settings(), genesis_, self)),
       started_(net::now()),
       verification_(genesis_.committee(), signatures_),
       repair_(self_, genesis_.committee().size()) {
@@ -95,7 +100,8 @@ Node::Impl::~Impl() { stop(); }
 
 Expected<void, StartFailure> Node::Impl::open_stores() {
     const Settings::Storage& settings = options_.config.settings().storage;
-    if (const auto missing = missing_store(options_.home)) return failed(kExitStoreDamaged, *missing);
+    if (const auto missing = missing_store(options_.home, options_.config.settings().node.role))
+        return failed(kExitStoreDamaged, *missing);
     storage::ConsensusOptions consensus;
     consensus.environment.directory = home_.consensus();
     consensus.environment.create = home_.fresh();
@@ -255,8 +261,9 @@ Expected<void, StartFailure> Node::Impl::compose() {
     executor_ = std::make_unique<Executor>(*application_, genesis_.committee(), self_, executor_ports(),
                                            ExecutorConfig{}, application_->root());
     std::vector<dag::PayloadEntry> open_batches = own_unexecuted_batches();
-    dag::Engine engine(engine_config(), genesis_.committee(), dag::Seat{self_, key_}, *reader_,
-                       std::move(recovered_->state));
+    std::optional<dag::Seat> seat;
+    if (self_) seat.emplace(dag::Seat{*self_, key_});
+    dag::Engine engine(engine_config(), genesis_.committee(), seat, *reader_, std::move(recovered_->state));
     engine_ = std::make_unique<EngineDriver>(engine_thread_->get_executor(), std::move(engine),
                                              genesis_.committee(), self_, engine_ports());
     worker_ = std::make_unique<Worker>(compute_->get_executor(), worker_config(), genesis_.committee(), self_,
@@ -381,8 +388,9 @@ void Node::Impl::stop() {
 
 std::vector<std::string> Node::Impl::banner() const {
     const dag::Committee& committee = genesis_.committee();
-    return {fmt::format("monodon {} · {} · validator {} of {} · chain {}", kVersion, name_, self_.value(),
-                        committee.size(), committee.chain()),
+    const std::string role = self_ ? fmt::format("validator {} of {}", self_->value(), committee.size())
+                                   : fmt::format("observer of {} validators", committee.size());
+    return {fmt::format("monodon {} · {} · {} · chain {}", kVersion, name_, role, committee.chain()),
             fmt::format("peer id {}", key_.peer_id().text()), fmt::format("peers   {}", peer_address_),
             fmt::format("api     {}", api_address_.empty() ? "off" : "http://" + api_address_),
             fmt::format("admin   {}", admin_socket_)};
@@ -395,15 +403,13 @@ Expected<std::unique_ptr<Node>, StartFailure> Node::start(NodeOptions options) {
     if (!key) return failed(kExitConfiguration, key.error());
     auto genesis = Genesis::load(options.home.genesis());
     if (!genesis) return failed(kExitConfiguration, genesis.error());
-    const auto self = genesis->index_of(key->peer_id());
-    if (!self) {
-        return failed(kExitConfiguration,
-                      fmt::format("{} names no member with the key of this home ({}): take the "
-                                  "genesis file of the chain that this validator belongs to",
-                                  options.home.genesis().string(), key->peer_id().text()));
+    const NodeRole role = options.config.settings().node.role;
+    if (const auto wrong = wrong_role(options.home, *genesis, key->peer_id(), role)) {
+        return failed(kExitConfiguration, *wrong);
     }
+    const auto self = genesis->index_of(key->peer_id());
     auto impl = std::make_unique<Impl>(std::move(options), std::move(*home), std::move(*key),
-                                       std::move(*genesis), *self);
+                                       std::move(*genesis), self);
     for (const auto step : {&Impl::open_stores, &Impl::recover, &Impl::compose, &Impl::listen}) {
         if (const auto done = (*impl.*step)(); !done) return Unexpected{done.error()};
     }

@@ -31,7 +31,8 @@ struct StartFailure {
     int exit_code = 1;
 };
 
-/// One validator, composed: stores, engine, worker, execution, network, APIs, and the threads that run them.
+/// One validator or observer, composed: stores, engine, worker, execution, network, APIs, and the threads
+/// that run them.
 ///
 /// A disk that fails ends the process at once with code 65: nothing may be said that was not written.
 class Node {

@@ -35,7 +35,8 @@ namespace monodon::node {
 /// are in the order in which they are made; what is above outlives what is below.
 class Node::Impl {
  public:
-    Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis genesis, dag::ValidatorIndex self);
+    Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis genesis,
+         std::optional<dag::ValidatorIndex> self);
     ~Impl();
 
     /// The steps of start(), in order; each fails with what the operator is told.
@@ -60,6 +61,8 @@ class Node::Impl {
     [[nodiscard]] ExecutorPorts executor_ports();
     [[nodiscard]] dag::EngineConfig engine_config() const;
     [[nodiscard]] WorkerConfig worker_config() const;
+    /// What an observer says to who wants to submit.
+    [[nodiscard]] std::string who_takes_transactions() const;
     [[nodiscard]] net::NetworkConfig network_config() const;
     [[nodiscard]] std::vector<dag::PayloadEntry> own_unexecuted_batches() const;
     [[nodiscard]] storage::FatalHandler fatal_handler(std::string what) const;
@@ -112,7 +115,8 @@ class Node::Impl {
     storage::Home home_;
     KeyPair key_;
     Genesis genesis_;
-    dag::ValidatorIndex self_;
+    /// Our seat in the committee; an observer has none.
+    std::optional<dag::ValidatorIndex> self_;
     std::string name_;
     Time started_;
     Ed25519Verifier signatures_;

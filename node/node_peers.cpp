@@ -17,6 +17,7 @@ Bytes key_of(const PeerId& peer) { return {peer.key().bytes.begin(), peer.key().
 
 PeerSnapshot snapshot_of(const net::PeerStatus& peer, Time now) {
     PeerSnapshot snapshot;
+    snapshot.role = peer.role;
     snapshot.peer_id = peer.peer.text();
     snapshot.address = peer.address;
     snapshot.outbound = peer.outbound;
@@ -49,7 +50,7 @@ std::vector<PeerSnapshot> Node::Impl::peers() const {
     const Time now = net::now();
     for (const net::PeerStatus& peer : network_->peers()) {
         const auto member = genesis_.index_of(peer.peer);
-        if (member == self_) continue;
+        if (member && member == self_) continue;
         PeerSnapshot snapshot = snapshot_of(peer, now);
         snapshot.name = name_of(peer.peer);
         if (member) snapshot.validator = member->value();
@@ -149,7 +150,7 @@ dag::ValidatorIndex Node::Impl::choose_member() {
     }
     std::uniform_real_distribution<double> draw;
     const auto chosen = net::select(weights, draw(random_), draw(random_));
-    return chosen ? others[*chosen] : self_;
+    return others.at(chosen.value_or(0));
 }
 
 void Node::Impl::rate_peers() {

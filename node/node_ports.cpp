@@ -21,6 +21,7 @@ EnginePorts Node::Impl::engine_ports() {
     ports.send = [this](const dag::AuthorSet& to, const dag::Message& message) {
         router_->send(to, message);
     };
+    ports.publish = [this](const dag::VerifiedCertificate& certificate) { router_->publish(certificate); };
     ports.request = [this](dag::SendRequest request) { router_->request(std::move(request)); };
     ports.certified = [this](std::vector<dag::PayloadEntry> payload) {
         worker_->on_certified(std::move(payload));
@@ -63,7 +64,7 @@ EnginePorts Node::Impl::engine_ports() {
                   "saw it",
                   {{"error", changed.why}});
         const dag::Committee& committee = genesis_.committee();
-        if (committee.total() - committee.stake(self_) >= committee.quorum()) return;
+        if (committee.total() - committee.stake(*self_) >= committee.quorum()) return;
         log::error(Category::consensus,
                    "the other members have less than a quorum of stake: they can not answer, and this "
                    "validator will never sign again; a new chain is needed");
@@ -154,7 +155,18 @@ WorkerConfig Node::Impl::worker_config() const {
     config.inflight_bytes_max = settings.worker.inflight_bytes_max;
     config.duplicate_window = settings.worker.duplicate_window;
     config.waiters_max = settings.worker.waiters_max;
+    if (!self_) config.elsewhere = who_takes_transactions();
     return config;
+}
+
+std::string Node::Impl::who_takes_transactions() const {
+    std::string members;
+    for (const GenesisMember& member : genesis_.members()) {
+        members += (members.empty() ? "" : ", ") + member.name;
+        if (!member.addresses.empty()) members += " (peer port " + member.addresses.front() + ")";
+    }
+    return "this node is an observer and takes no transactions: submit to a validator, one of " + members +
+           "; `monodon status` there shows the address of its API";
 }
 
 net::NetworkConfig Node::Impl::network_config() const {
@@ -169,6 +181,7 @@ net::NetworkConfig Node::Impl::network_config() const {
     config.genesis = genesis_.digest();
     config.epoch = genesis_.committee().epoch().value();
     config.committee = genesis_.committee().digest();
+    config.role = self_ ? net::Role::member : net::Role::observer;
     config.agent = std::string("monodon/") + std::string(kVersion);
     for (const GenesisMember& member : genesis_.members())
         config.members.push_back({member.peer, member.addresses, member.stake});
@@ -184,6 +197,7 @@ net::NetworkConfig Node::Impl::network_config() const {
     config.limits.test_every = settings.net.test_every;
     config.limits.clients = static_cast<std::uint32_t>(settings.net.clients);
     config.limits.clients_per_address = static_cast<std::uint32_t>(settings.net.clients_per_address);
+    config.limits.observers = static_cast<std::uint32_t>(settings.net.observers);
     config.limits.loopback_exempt = settings.net.loopback_exempt;
     config.limits.memory_total = settings.net.memory;
     config.limits.redial_most = settings.net.redial_max;
@@ -200,6 +214,7 @@ net::NetworkConfig Node::Impl::network_config() const {
 }
 
 std::vector<dag::PayloadEntry> Node::Impl::own_unexecuted_batches() const {
+    if (!self_) return {};
     std::set<Digest> executed;
     for (const dag::CommitPtr& commit : recovered_->state.commits) {
         for (const dag::PayloadEntry& entry : commit->payload) executed.insert(entry.batch);
@@ -215,7 +230,7 @@ std::vector<dag::PayloadEntry> Node::Impl::own_unexecuted_batches() const {
         std::optional<storage::BatchStore::Listed> after;
         for (;;) {
             constexpr std::size_t kPage = 1000;
-            const auto page = batches_->by_author(genesis_.committee().epoch(), self_, sealed, after, kPage);
+            const auto page = batches_->by_author(genesis_.committee().epoch(), *self_, sealed, after, kPage);
             for (const auto& listed : page) {
                 if (executed.contains(listed.batch)) continue;
                 // An expired batch can not be executed any more: before it expired it was executed, adopted,

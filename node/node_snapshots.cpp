@@ -84,7 +84,7 @@ StatusSnapshot Node::Impl::status() const {
     StatusSnapshot snapshot;
     snapshot.name = name_;
     snapshot.peer_id = key_.peer_id().text();
-    snapshot.validator = self_.value();
+    if (self_) snapshot.validator = self_->value();
     snapshot.version = kVersion;
     snapshot.chain_id = genesis_.committee().chain();
     const Position position = this->position(*engine);
@@ -102,8 +102,9 @@ StatusSnapshot Node::Impl::status() const {
     snapshot.state_root_index = state.root.index.value();
     snapshot.lag = position.lag;
     const dag::AuthorSet connected = connected_members(*engine, self_);
-    snapshot.peers_connected = static_cast<std::uint32_t>(connected.size() - 1);
-    snapshot.peers_total = static_cast<std::uint32_t>(genesis_.members().size() - 1);
+    const std::size_t ourselves = self_ ? 1 : 0;
+    snapshot.peers_connected = static_cast<std::uint32_t>(connected.size() - ourselves);
+    snapshot.peers_total = static_cast<std::uint32_t>(genesis_.members().size() - ourselves);
     snapshot.tx_per_s = worker.committed_per_second;
     const LatencySummary& latency = worker.latency.at(static_cast<std::size_t>(Stage::committed));
     if (latency.recent > 0) {
@@ -121,7 +122,7 @@ StatusSnapshot Node::Impl::status() const {
     snapshot.equivocations = engine->equivocations;
     for (std::size_t at = 0; at < engine->validators.size(); ++at) {
         const dag::ValidatorStatus& each = engine->validators[at];
-        const bool here = each.connected || at == self_.value();
+        const bool here = each.connected || (self_ && at == self_->value());
         snapshot.validators.push_back({genesis_.members()[at].name, each.last_certificate.value(),
                                        each.weight, here, each.claim.index.value()});
     }
@@ -206,7 +207,7 @@ Expected<KvRead, std::string> Node::Impl::read_key(ByteView key) const {
 
 std::shared_ptr<const NodeView> Node::Impl::make_view() {
     auto view = std::make_shared<NodeView>();
-    view->name = genesis_.member(self_).name;
+    view->name = self_ ? genesis_.member(*self_).name : name_;
     view->status = [this] { return status(); };
     view->liveness = [this] { return liveness(); };
     view->peers = [this] { return peers(); };

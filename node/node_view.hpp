@@ -14,6 +14,7 @@
 #include "net/core/log.hpp"
 #include "net/core/time.hpp"
 #include "net/peers/reputation.hpp"
+#include "net/wire/method.hpp"
 #include "node/config.hpp"
 #include "node/executor.hpp"
 #include "node/receipts.hpp"
@@ -48,7 +49,8 @@ struct ValidatorSnapshot {
 struct StatusSnapshot {
     std::string name;
     std::string peer_id;
-    std::uint16_t validator = 0;
+    /// Its place in the committee; an observer has none.
+    std::optional<std::uint16_t> validator = 0;
     std::string version;
     std::string chain_id;
     NodeState state = NodeState::starting;
@@ -96,7 +98,8 @@ struct StatusSnapshot {
 
 struct PeerSnapshot {
     std::string peer_id;
-    /// Of the committee; empty for a client.
+    net::Role role = net::Role::member;
+    /// Of the committee; empty for observers and clients.
     std::string name;
     std::optional<std::uint16_t> validator;
     std::string address;
@@ -236,7 +239,7 @@ struct CommitsUnavailable {
 /// The ports. All may be called from any thread and return quickly; none is null. What calls back may do so
 /// within the call.
 struct NodeView {
-    /// Name of this member: its receipts say who holds a transaction.
+    /// Name of this node: its receipts say who holds a transaction.
     std::string name;
     std::function<StatusSnapshot()> status;
     /// Loop and writer heartbeats.

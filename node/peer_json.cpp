@@ -61,6 +61,7 @@ json::object standing_json(const net::Standing& standing, Time now) {
 
 json::object peer_json(const PeerSnapshot& peer, Time now) {
     json::object row{{"peer_id", peer.peer_id},
+                     {"role", text(net::name(peer.role))},
                      {"name", peer.name},
                      {"address", peer.address},
                      {"direction", peer.outbound ? "out" : "in"},

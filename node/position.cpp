@@ -14,7 +14,8 @@ namespace {
 constexpr int kSilentRounds = 3;
 constexpr Duration kSilence = std::chrono::seconds(5);
 
-dag::AuthorSet those(const dag::EngineStatus& engine, dag::ValidatorIndex self, bool must_be_heard) {
+dag::AuthorSet those(const dag::EngineStatus& engine, std::optional<dag::ValidatorIndex> self,
+                     bool must_be_heard) {
     dag::AuthorSet set;
     for (std::size_t at = 0; at < engine.validators.size(); ++at) {
         const dag::ValidatorIndex member{static_cast<std::uint16_t>(at)};
@@ -26,11 +27,11 @@ dag::AuthorSet those(const dag::EngineStatus& engine, dag::ValidatorIndex self, 
 
 }  // namespace
 
-dag::AuthorSet connected_members(const dag::EngineStatus& engine, dag::ValidatorIndex self) {
+dag::AuthorSet connected_members(const dag::EngineStatus& engine, std::optional<dag::ValidatorIndex> self) {
     return those(engine, self, false);
 }
 
-Position position_of(const dag::Committee& committee, dag::ValidatorIndex self,
+Position position_of(const dag::Committee& committee, std::optional<dag::ValidatorIndex> self,
                      const dag::EngineStatus& engine, Time started, Time now, Duration idle_round) {
     Position position;
     if (committee.is_quorum(those(engine, self, true))) {

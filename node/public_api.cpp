@@ -52,6 +52,8 @@ struct TxWait {
         switch (report.kind) {
             case StageReport::Kind::busy:
                 return respond(busy_response(report.retry_after, report.reason));
+            case StageReport::Kind::elsewhere:
+                return respond(error_response(403, "observer", report.reason));
             case StageReport::Kind::timed_out:
             case StageReport::Kind::stopped:
                 // Never "failed": it is on its way.

@@ -69,6 +69,7 @@ struct StageReport {
     enum class Kind : std::uint8_t {
         reached,
         busy,       ///< nothing was accepted; try again after retry_after
+        elsewhere,  ///< nothing is ever accepted here; `reason` says who does
         timed_out,  ///< the transactions are on their way all the same
         stopped,    ///< this node is stopping; the transactions are on their way all the same
     };
@@ -85,7 +86,8 @@ struct StageReport {
     dag::CommitIndex commit;
     Duration since_arrival{0};
     Duration retry_after{0};
-    /// For busy: why, in words; empty for the usual reason, that as much is waiting as may.
+    /// For elsewhere, and for busy: why, in words; with busy empty for the usual reason, that as much is
+    /// waiting as may.
     std::string reason;
 };
 

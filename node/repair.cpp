@@ -12,7 +12,7 @@ void Repair::damaged(dag::Slot slot) {
 std::vector<Repair::Ask> Repair::due(Time now, const std::function<dag::ValidatorIndex()>& choose) {
     const std::lock_guard lock(mutex_);
     std::vector<Ask> asks;
-    if (members_ < 2) return asks;
+    if (members_ < (self_ ? 2U : 1U)) return asks;
     std::set<dag::Round> rounds;
     for (auto& [slot, open] : open_) {
         if (open.due > now) continue;
@@ -23,7 +23,7 @@ std::vector<Repair::Ask> Repair::due(Time now, const std::function<dag::Validato
         if (!rounds.insert(slot.round).second) continue;
         if (turn == 0) open.first = choose();
         auto member = static_cast<std::uint16_t>((open.first.value() + turn) % members_);
-        if (member == self_.value()) member = static_cast<std::uint16_t>((member + 1) % members_);
+        if (self_ && member == self_->value()) member = static_cast<std::uint16_t>((member + 1) % members_);
         asks.push_back({dag::ValidatorIndex{member}, slot.round});
     }
     return asks;

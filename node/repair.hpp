@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "dag/events.hpp"
@@ -17,7 +18,7 @@ namespace monodon::node {
 class Repair {
  public:
     /// `members` is the size of the committee.
-    Repair(dag::ValidatorIndex self, std::size_t members) : self_(self), members_(members) {}
+    Repair(std::optional<dag::ValidatorIndex> self, std::size_t members) : self_(self), members_(members) {}
 
     /// Found at a read.
     void damaged(dag::Slot slot);
@@ -45,7 +46,7 @@ class Repair {
         dag::ValidatorIndex first;
     };
 
-    dag::ValidatorIndex self_;
+    std::optional<dag::ValidatorIndex> self_;
     std::size_t members_;
     mutable std::mutex mutex_;
     std::map<dag::Slot, Open> open_;

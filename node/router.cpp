@@ -75,7 +75,7 @@ void SeenCertificates::insert(const Digest& header) {
     oldest_ = (oldest_ + 1) % kMost;
 }
 
-Router::Router(Parts parts, dag::ValidatorIndex self)
+Router::Router(Parts parts, std::optional<dag::ValidatorIndex> self)
     : parts_(std::move(parts)),
       self_(self),
       claimed_(parts_.genesis.members().size()),
@@ -106,6 +106,8 @@ void Router::on_peer(const PeerId& peer, net::Role role, bool connected) {
 void Router::on_notice(const PeerId& peer, net::Method method, SharedBytes payload) {
     const auto from = parts_.genesis.index_of(peer);
     if (!from || !payload) return;
+    // An observer takes what it has subscribed to.
+    if (!self_ && method != net::Method::certificate) return;
     switch (method) {
         case net::Method::header:
         case net::Method::vote:
@@ -222,6 +224,11 @@ void Router::send(const dag::AuthorSet& to, const dag::Message& message) {
     to.for_each([&](dag::ValidatorIndex member) {
         (void)network_->send(peer_of(member), net::MessageClass::consensus, notice.method, notice.payload);
     });
+}
+
+void Router::publish(const dag::VerifiedCertificate& certificate) {
+    const Notice notice = encode_message(certificate);
+    network_->publish(net::MessageClass::consensus, notice.method, notice.payload);
 }
 
 dag::AuthorSet Router::send_batch(const dag::AuthorSet& to, const SharedBytes& batch) {

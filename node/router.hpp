@@ -58,13 +58,16 @@ class Router {
         /// A certificate of this round verifies: batches sealed near it may be stored.
         std::function<void(dag::Round)> verified_round;
     };
-    Router(Parts parts, dag::ValidatorIndex self);
+    /// An observer has no `self`.
+    Router(Parts parts, std::optional<dag::ValidatorIndex> self);
 
     /// Before the network starts. The network must outlive every call that follows.
     void attach(net::Network& network) { network_ = &network; }
     [[nodiscard]] net::Handlers handlers();
 
     void send(const dag::AuthorSet& to, const dag::Message& message);
+    /// To the observers that want certificates.
+    void publish(const dag::VerifiedCertificate& certificate);
     void request(dag::SendRequest request);
     /// Asks a member for the certificates of a round; `done`, on the compute pool, gets those that came and
     /// verify, and is not called if the member does not answer.
@@ -105,7 +108,7 @@ class Router {
     [[nodiscard]] const PeerId& peer_of(dag::ValidatorIndex member) const;
 
     Parts parts_;
-    dag::ValidatorIndex self_;
+    std::optional<dag::ValidatorIndex> self_;
     net::Network* network_ = nullptr;
     SeenCertificates seen_;
     ClaimedRanges claimed_;

@@ -20,6 +20,8 @@ struct Progress {
                 replier.fail({net::RpcError::busy, static_cast<std::uint64_t>(std::max<std::int64_t>(
                                                        1, report.retry_after.count() / 1000))});
                 return;
+            case StageReport::Kind::elsewhere:
+                return replier.fail({net::RpcError::unauthorised, 0});
             case StageReport::Kind::reached:
                 if (report.stage == Stage::accepted) {
                     reply.accepted = report.accepted;

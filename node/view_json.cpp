@@ -49,7 +49,8 @@ std::string to_json(const StatusSnapshot& status) {
     if (status.commit_p99_ms) latency["commit_p99"] = *status.commit_p99_ms;
     return line({{"name", status.name},
                  {"peer_id", status.peer_id},
-                 {"validator", status.validator},
+                 {"role", status.validator ? "validator" : "observer"},
+                 {"validator", status.validator ? json::value(*status.validator) : json::value(nullptr)},
                  {"version", status.version},
                  {"chain_id", status.chain_id},
                  {"state", text(name(status.state))},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <random>
 #include <utility>
 
@@ -38,9 +39,9 @@ std::uint64_t random_seed() {
 class Worker::Impl : public std::enable_shared_from_this<Impl> {
  public:
     Impl(const asio::any_io_executor& executor, WorkerConfig config, const dag::Committee& committee,
-         dag::ValidatorIndex self, const Application& application, WorkerPorts ports,
+         std::optional<dag::ValidatorIndex> self, const Application& application, WorkerPorts ports,
          std::vector<dag::PayloadEntry> recovered)
-        : config_(config),
+        : config_(std::move(config)),
           committee_(committee),
           self_(self),
           application_(application),
@@ -53,12 +54,14 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
 
     /// Once, before anything else. Callbacks of the store hold us weakly: they may come when we are gone.
     void initialise() {
-        mempool_ = std::make_unique<Mempool>(
-            config_, committee_, self_, ports_,
-            [weak = weak_from_this()](const dag::PayloadEntry& entry) {
-                if (const auto self = weak.lock()) self->stored_own(entry);
-            },
-            random_seed());
+        if (self_) {
+            mempool_ = std::make_unique<Mempool>(
+                config_, committee_, *self_, ports_,
+                [weak = weak_from_this()](const dag::PayloadEntry& entry) {
+                    if (const auto self = weak.lock()) self->stored_own(entry);
+                },
+                random_seed());
+        }
         intake_ = std::make_shared<BatchIntake>(
             committee_, config_.incoming_bytes_max,
             IntakePorts{ports_.post_crypto, ports_.store, ports_.fault,
@@ -69,15 +72,18 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     }
 
     void start() {
-        run([](Impl& impl) { impl.mempool_->recover(std::exchange(impl.recovered_, {})); });
+        with_mempool(
+            [recovered = std::exchange(recovered_, {})](Mempool& mempool) { mempool.recover(recovered); });
     }
 
     void stop(std::function<void()> done) {
         gate_->close([self = shared_from_this(), done = std::move(done)]() mutable {
             // What was let in before is on the strand before this.
             asio::post(self->strand_, [self, done = std::move(done)] {
-                self->mempool_->stop();
-                self->mempool_->publish();
+                if (self->mempool_) {
+                    self->mempool_->stop();
+                    self->mempool_->publish();
+                }
                 self->stopped_ = true;
                 self->batch_timer_.cancel();
                 self->tick_timer_.cancel();
@@ -98,6 +104,23 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
         return true;
     }
 
+    /// The same with the mempool, if there is one.
+    template <class Action>
+    bool with_mempool(Action action) {
+        return run([action = std::move(action)](Impl& impl) mutable {
+            if (impl.mempool_) action(*impl.mempool_);
+        });
+    }
+
+    void on_committed(const dag::Commit& commit) {
+        {
+            const std::lock_guard lock(committed_mutex_);
+            committed_rate_.add(ports_.now(), commit.transactions);
+            committed_ += commit.transactions;
+        }
+        if (mempool_) mempool_->on_committed(commit);
+    }
+
     std::uint64_t submit(Submission submission) {
         MONODON_CHECK(!submission.transactions.empty());
         MONODON_CHECK(submission.transactions.size() <= kSubmissionTransactionsMax);
@@ -106,12 +129,16 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
         prepared->number = next_submission_++;
         prepared->arrival = ports_.now();
         const std::uint64_t number = prepared->number;
+        if (!self_) {
+            refuse(*prepared, StageReport::Kind::elsewhere, config_.elsewhere);
+            return number;
+        }
         std::size_t bytes = 0;
         for (const Slice& transaction : prepared->submission.transactions) bytes += transaction.bytes.size();
         auto hand_in = [self = shared_from_this(), prepared] {
             prepare(self->application_, *prepared);
-            const bool taken = self->run([prepared](Impl& impl) { impl.mempool_->admit(*prepared); });
-            if (!taken) refuse_stopped(*prepared);
+            const bool taken = self->with_mempool([prepared](Mempool& mempool) { mempool.admit(*prepared); });
+            if (!taken) refuse(*prepared, StageReport::Kind::stopped);
         };
         if (bytes <= kInlineBytes) {
             hand_in();
@@ -119,7 +146,7 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
             ports_.post_crypto(std::move(hand_in));
             gate_->leave();
         } else {
-            refuse_stopped(*prepared);
+            refuse(*prepared, StageReport::Kind::stopped);
         }
         return number;
     }
@@ -131,28 +158,35 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
 
     [[nodiscard]] WorkerStatus status() const {
         WorkerStatus status;
-        mempool_->fill(status);
+        if (mempool_) mempool_->fill(status);
+        {
+            const std::lock_guard lock(committed_mutex_);
+            status.transactions_committed = committed_;
+            status.committed_per_second = committed_rate_.per_second(ports_.now());
+        }
         status.batches_stored = intake_->stored();
         status.batches_refused = intake_->refused();
         status.incoming_bytes = intake_->pending_bytes();
         return status;
     }
 
-    /// Of the strand, but for its thread-safe methods.
-    Mempool& mempool() { return *mempool_; }
+    [[nodiscard]] std::optional<Receipt> find(const Digest& id) const {
+        return mempool_ ? mempool_->find(id) : std::nullopt;
+    }
     BatchIntake& intake() { return *intake_; }
 
  private:
-    static void refuse_stopped(const PreparedSubmission& prepared) {
+    static void refuse(const PreparedSubmission& prepared, StageReport::Kind kind, std::string reason = {}) {
         StageReport report;
-        report.kind = StageReport::Kind::stopped;
+        report.kind = kind;
+        report.reason = std::move(reason);
         report.last = true;
         prepared.submission.report(report);
     }
 
     // On a thread of the store.
     void stored_own(const dag::PayloadEntry& entry) {
-        run([entry](Impl& impl) { impl.mempool_->on_stored(entry); });
+        with_mempool([entry](Mempool& mempool) { mempool.on_stored(entry); });
     }
     void stored_offer(const dag::PayloadEntry& entry) {
         ports_.batch_stored(entry);
@@ -193,6 +227,7 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
 
     /// Sets the timers that the mempool needs. After everything that touched it.
     void arm() {
+        if (!mempool_) return;
         mempool_->publish();
         if (const auto at = mempool_->dispatch_at(); at && !std::exchange(batch_timer_armed_, true)) {
             batch_timer_.expires_after(std::max(Duration{0}, *at - ports_.now()));
@@ -212,7 +247,7 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
 
     const WorkerConfig config_;
     const dag::Committee& committee_;
-    const dag::ValidatorIndex self_;
+    const std::optional<dag::ValidatorIndex> self_;
     const Application& application_;
     const WorkerPorts ports_;
     std::vector<dag::PayloadEntry> recovered_;
@@ -225,19 +260,25 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     bool stopped_ = false;
     const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 
+    /// Null at an observer. Of the strand, but for its thread-safe methods.
     std::unique_ptr<Mempool> mempool_;
     std::shared_ptr<BatchIntake> intake_;
     std::atomic<std::uint64_t> next_submission_{1};
     /// By author, until the next flush.
     std::vector<std::vector<Digest>> acks_;
     bool flushing_ = false;
+
+    mutable std::mutex committed_mutex_;
+    // With the mutex, of the whole committee:
+    RateWindow committed_rate_;
+    std::uint64_t committed_ = 0;
 };
 
 Worker::Worker(asio::any_io_executor executor, WorkerConfig config, const dag::Committee& committee,
-               dag::ValidatorIndex self, const Application& application, WorkerPorts ports,
+               std::optional<dag::ValidatorIndex> self, const Application& application, WorkerPorts ports,
                std::vector<dag::PayloadEntry> recovered)
-    : impl_(std::make_shared<Impl>(executor, config, committee, self, application, std::move(ports),
-                                   std::move(recovered))) {
+    : impl_(std::make_shared<Impl>(executor, std::move(config), committee, self, application,
+                                   std::move(ports), std::move(recovered))) {
     impl_->initialise();
 }
 
@@ -248,19 +289,20 @@ void Worker::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 
 std::uint64_t Worker::submit(Submission submission) { return impl_->submit(std::move(submission)); }
 void Worker::forget(std::uint64_t submission) {
-    impl_->run([submission](Impl& impl) { impl.mempool().forget(submission); });
+    impl_->with_mempool([submission](Mempool& mempool) { mempool.forget(submission); });
 }
-std::optional<Receipt> Worker::find(const Digest& id) const { return impl_->mempool().find(id); }
+std::optional<Receipt> Worker::find(const Digest& id) const { return impl_->find(id); }
 WorkerStatus Worker::status() const { return impl_->status(); }
 
 void Worker::on_peer(dag::ValidatorIndex peer, bool connected) {
-    impl_->run([peer, connected](Impl& impl) { impl.mempool().on_peer(peer, connected); });
+    impl_->with_mempool([peer, connected](Mempool& mempool) { mempool.on_peer(peer, connected); });
 }
 void Worker::on_batch(dag::ValidatorIndex from, Slice batch) {
     impl_->intake().offer(from, std::move(batch));
 }
 void Worker::on_ack(dag::ValidatorIndex from, std::vector<Digest> batches) {
-    impl_->run([from, batches = std::move(batches)](Impl& impl) { impl.mempool().on_acks(from, batches); });
+    impl_->with_mempool(
+        [from, batches = std::move(batches)](Mempool& mempool) { mempool.on_acks(from, batches); });
 }
 void Worker::store_fetched(std::vector<Slice> batches, std::vector<Digest> expected,
                            std::function<void(Fetched)> done) {
@@ -273,18 +315,18 @@ void Worker::store_fetched(std::vector<Slice> batches, std::vector<Digest> expec
 }
 
 void Worker::on_certified(std::vector<dag::PayloadEntry> payload) {
-    impl_->run([payload = std::move(payload)](Impl& impl) { impl.mempool().on_certified(payload); });
+    impl_->with_mempool([payload = std::move(payload)](Mempool& mempool) { mempool.on_certified(payload); });
 }
 void Worker::on_committed(dag::CommitPtr commit) {
-    impl_->run([commit = std::move(commit)](Impl& impl) { impl.mempool().on_committed(*commit); });
+    impl_->run([commit = std::move(commit)](Impl& impl) { impl.on_committed(*commit); });
 }
 void Worker::on_executed(std::vector<AppliedBatch> batches) {
-    impl_->run([batches = std::move(batches)](Impl& impl) mutable {
-        impl.mempool().on_executed(std::move(batches));
+    impl_->with_mempool([batches = std::move(batches)](Mempool& mempool) mutable {
+        mempool.on_executed(std::move(batches));
     });
 }
 void Worker::requeue(const Digest& batch) {
-    impl_->run([batch](Impl& impl) { impl.mempool().requeue(batch); });
+    impl_->with_mempool([batch](Mempool& mempool) { mempool.requeue(batch); });
 }
 
 }  // namespace monodon::node

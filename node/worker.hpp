@@ -22,6 +22,9 @@ namespace monodon::node {
 /// The mempool of one validator (worker 0): admits transactions, makes batches, disseminates them until a
 /// quorum has acknowledged, takes the batches of others, and keeps the receipts.
 ///
+/// Without a seat, at an observer, it has no mempool: it stores what is fetched, counts what is committed,
+/// and refuses what clients hand in.
+///
 /// All methods are thread-safe and return at once; what they cause happens on a strand of the executor,
 /// incoming batches are hashed on the crypto pool.
 class Worker {
@@ -29,7 +32,7 @@ class Worker {
     /// Keeps a reference to committee and application, and calls only check() of it. `recovered` lists our
     /// own stored batches that have not been executed: they are offered to the committee again.
     Worker(boost::asio::any_io_executor executor, WorkerConfig config, const dag::Committee& committee,
-           dag::ValidatorIndex self, const Application& application, WorkerPorts ports,
+           std::optional<dag::ValidatorIndex> self, const Application& application, WorkerPorts ports,
            std::vector<dag::PayloadEntry> recovered);
     /// stop() must have completed, or never been needed: nothing may run on the executor any more.
     ~Worker();

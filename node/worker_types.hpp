@@ -38,6 +38,8 @@ struct WorkerConfig {
     /// Batches of one author that are being hashed or written. A sender has at most 4 MiB unacknowledged;
     /// twice that because a resend may overtake an acknowledgement.
     std::size_t incoming_bytes_max = 8 * 1024 * 1024;
+    /// What an observer's clients are told: who takes transactions, in words.
+    std::string elsewhere = {};
 };
 
 /// What the worker needs of the rest of the node. All are thread-safe, quick and never call back from within.

@@ -33,14 +33,18 @@ void add_settings(CLI::App& command, std::vector<std::string>& settings, const s
 void add_init(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<InitOptions>();
     CLI::App* command = add_command(
-        app, "init", "Make the home of a validator: key and a commented config.toml",
+        app, "init", "Make the home of a validator or observer: key and a commented config.toml",
         "  monodon init --home validator-1 --genesis genesis.json\n"
+        "  monodon init --home observer-1 --observer --genesis genesis.json\n"
         "  monodon init --home validator-1 --rejoin     # after the disk was lost, with the old key");
     command->add_option("--home", options->home, "Directory to make or complete")
         ->required()
         ->type_name("DIR");
     command->add_option("--genesis", options->genesis, "Genesis file of the chain, copied into the home")
         ->type_name("FILE");
+    command->add_flag("--observer", options->observer,
+                      "For a node outside the committee, which follows, serves and executes, and never votes "
+                      "or proposes");
     command->add_flag(
         "--rejoin", options->rejoin,
         "The key in this home was used before and its store was lost or is an old copy: ask the "
@@ -64,9 +68,9 @@ void add_descriptor(CLI::App& command, const std::string& name, std::optional<in
 void add_run(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<RunOptions>();
     CLI::App* command = add_command(
-        app, "run", "Run one validator until SIGTERM, SIGINT or SIGHUP; SIGUSR1 and SIGUSR2 do nothing",
+        app, "run", "Run one node until SIGTERM, SIGINT or SIGHUP; SIGUSR1 and SIGUSR2 do nothing",
         "  monodon run --home validator-1 --set log.level=debug");
-    command->add_option("--home", options->home, "Home of the validator")->required()->type_name("DIR");
+    command->add_option("--home", options->home, "Home of the node")->required()->type_name("DIR");
     add_descriptor(*command, "--listen-fd", options->listen_fd,
                    "Socket for peers that the parent process has bound");
     add_descriptor(*command, "--api-fd", options->api_fd, "The same for the public API");
@@ -78,9 +82,13 @@ void add_testnet_up(CLI::App& testnet, Invocation& invocation) {
     auto options = std::make_shared<TestnetUp>();
     CLI::App* command =
         add_command(testnet, "up", "Make a committee if there is none, and start what does not run",
-                    "  monodon testnet up -n 4 --dir net\n"
+                    "  monodon testnet up -n 4 --observers 2 --dir net\n"
                     "  monodon testnet up --dir net --without v3 --node-set v0:log.level=debug");
     command->add_option("-n,--validators", options->validators, "Validators of a new committee (4)")
+        ->type_name("N");
+    command
+        ->add_option("--observers", options->observers,
+                     "Observers beside it (0); an existing testnet gets those that it lacks")
         ->type_name("N");
     command->add_option("--dir", options->dir, "Directory of the testnet (or MONODON_DIR; else ./net)")
         ->type_name("DIR");
@@ -167,7 +175,7 @@ void add_testnet_signals(CLI::App& testnet, Invocation& invocation) {
 
 void add_testnet_add(CLI::App& testnet, Invocation& invocation) {
     auto up = std::make_shared<TestnetUp>();
-    CLI::App* command = add_command(testnet, "add", "Start members of the committee that are down",
+    CLI::App* command = add_command(testnet, "add", "Start nodes of the testnet that are down",
                                     "  monodon testnet add v2 --dir net");
     command->add_option("nodes", up->only, "Names")->type_name("NAME")->required();
     command->add_option("--dir", up->dir, "Directory of the testnet (or MONODON_DIR; else ./net)")

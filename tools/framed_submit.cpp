@@ -51,6 +51,12 @@ Result<std::vector<SubmitTarget>> submit_targets(const Where& where) {
     const auto genesis = node::Genesis::load(file);
     if (!genesis) return failure(kExitConfiguration, genesis.error());
 
+    if (testnet && !where.node.empty() && !genesis->index_of(where.node)) {
+        return failure(
+            kExitUsage,
+            fmt::format("{} is an observer and takes no transactions: name a validator", where.node));
+    }
+
     std::vector<SubmitTarget> targets;
     for (const node::GenesisMember& member : genesis->members()) {
         if (member.addresses.empty()) continue;

@@ -84,17 +84,45 @@ void print_rows(const std::vector<node::ConfigRow>& rows, const ConfigOptions& o
 }
 
 /// All that `run` would look at before it opens a store, and whether there is one to open.
-Result<void> check_home(const std::string& directory) {
+Result<void> check_home(const std::string& directory, node::NodeRole role) {
     const node::HomePaths home(directory);
     const auto key = node::load_key(home.key());
     if (!key) return failure(kExitConfiguration, key.error());
     const auto genesis = node::Genesis::load(home.genesis());
     if (!genesis) return failure(kExitConfiguration, genesis.error());
-    if (!genesis->index_of(key->peer_id())) {
-        return failure(kExitConfiguration, fmt::format("{} has no member with the key of this home, {}",
-                                                       home.genesis().string(), key->peer_id().text()));
+    if (auto wrong = node::wrong_role(home, *genesis, key->peer_id(), role)) {
+        return failure(kExitConfiguration, std::move(*wrong));
     }
-    if (auto missing = node::missing_store(home)) return failure(kExitStoreDamaged, std::move(*missing));
+    if (auto missing = node::missing_store(home, role))
+        return failure(kExitStoreDamaged, std::move(*missing));
+    return {};
+}
+
+/// What a home that is there must be like for `init --observer` to complete it.
+Result<void> may_observe(const InitOptions& options, const std::optional<node::Genesis>& genesis) {
+    const node::HomePaths home(options.home);
+    std::error_code ignored;
+    if (options.rejoin) {
+        return failure(kExitUsage, "an observer signs nothing: --rejoin is for validators");
+    }
+    if (fs::exists(home.config(), ignored)) {
+        ConfigOptions there;
+        there.home = options.home;
+        const auto config = load_config(there);
+        if (!config) return Unexpected{config.error()};
+        if (config->settings().node.role != node::NodeRole::observer) {
+            return failure(kExitUsage,
+                           fmt::format("{} is there already and is not an observer's: set node.role = "
+                                       "\"observer\" in it, or take another --home",
+                                       home.config().string()));
+        }
+    }
+    if (!genesis || !fs::exists(home.key(), ignored)) return {};
+    const auto key = node::load_key(home.key());
+    if (!key) return failure(kExitFailed, key.error());
+    if (auto wrong = node::wrong_role(home, *genesis, key->peer_id(), node::NodeRole::observer)) {
+        return failure(kExitUsage, std::move(*wrong));
+    }
     return {};
 }
 
@@ -117,6 +145,9 @@ int init(const InitOptions& options) {
         genesis = std::move(*loaded);
     }
     const node::HomePaths home(options.home);
+    if (options.observer) {
+        if (const auto may = may_observe(options, genesis); !may) return report(may.error());
+    }
     if (options.rejoin) {
         if (const auto key = node::load_key(home.key()); !key) {
             return report(
@@ -125,7 +156,9 @@ int init(const InitOptions& options) {
                                          key.error())});
         }
     }
-    const auto made = node::init_home(options.home);
+    std::vector<std::pair<std::string, std::string>> set;
+    if (options.observer) set.emplace_back("node.role", "\"observer\"");
+    const auto made = node::init_home(options.home, set);
     if (!made) return report({kExitFailed, made.error()});
     if (options.rejoin) {
         if (const auto marked = mark_rejoin(options.home); !marked) return report(marked.error());
@@ -140,6 +173,7 @@ int init(const InitOptions& options) {
                                 {"made_key", made->made_key},
                                 {"made_config", made->made_config},
                                 {"rejoin", options.rejoin},
+                                {"observer", options.observer},
                                 {"genesis", genesis.has_value()}});
     } else if (options.form == Form::plain) {
         print_line(peer);
@@ -154,6 +188,10 @@ int init(const InitOptions& options) {
         if (genesis) {
             print_line(fmt::format("genesis of chain {}, {} members", genesis->committee().chain(),
                                    genesis->members().size()));
+        } else if (!fs::exists(home.genesis()) && options.observer) {
+            print_line(
+                fmt::format("next: put the genesis file of the chain at {}, then `monodon run --home {}`",
+                            home.genesis().string(), options.home));
         } else if (!fs::exists(home.genesis())) {
             print_line(fmt::format(
                 "next: name this peer id in the genesis file of the committee, put that file at {}, "
@@ -182,7 +220,8 @@ int config_check(const ConfigOptions& options) {
     if (!config) return report(config.error());
     const std::string home = home_of(options);
     if (!home.empty()) {
-        if (const auto checked = check_home(home); !checked) return report(checked.error());
+        if (const auto checked = check_home(home, config->settings().node.role); !checked)
+            return report(checked.error());
     }
     if (options.form == Form::json) {
         print_json(json::object{{"ok", true}, {"home", home.empty() ? json::value() : json::value(home)}});

@@ -15,6 +15,8 @@ struct InitOptions {
     std::string genesis;
     /// The key was used before, and what it signed is not in this home, or not all of it.
     bool rejoin = false;
+    /// Of a node outside the committee.
+    bool observer = false;
     Form form = Form::table;
 };
 /// `monodon init`: key, config.toml with comments; what is there stays. With `rejoin` the node asks the

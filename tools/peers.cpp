@@ -35,7 +35,7 @@ std::string megabytes(std::optional<double> bytes) {
 
 std::string name_of(const json::object& peer) {
     const std::string name = text(peer, "name");
-    return name.empty() ? "client" : name;
+    return name.empty() ? "-" : name;
 }
 
 Cell state_of(const json::object& peer) {
@@ -54,6 +54,7 @@ std::string age(double seconds) { return human_time(std::chrono::seconds(std::ll
 void add_connection(Table& table, const json::object& peer) {
     const auto dropped = sum(items(peer, "dropped"));
     table.row({name_of(peer),
+               text(peer, "role"),
                text(peer, "peer_id"),
                one_line(text(peer, "address")),
                text(peer, "direction"),
@@ -69,6 +70,7 @@ void add_connection(Table& table, const json::object& peer) {
 
 Table connections(const json::array& peers) {
     Table table({{"NAME"},
+                 {"ROLE"},
                  {"PEER ID"},
                  {"ADDRESS"},
                  {"DIR"},

@@ -54,6 +54,7 @@ class Signals {
 /// As the log shows it: from the configuration, else the member's name, else that of the directory.
 std::string node_name(const node::HomePaths& home, const node::Settings& settings) {
     if (!settings.node.name.empty()) return settings.node.name;
+    if (settings.node.role == node::NodeRole::observer) return "observer";
     const auto key = node::load_key(home.key());
     const auto genesis = node::Genesis::load(home.genesis());
     if (key && genesis) {

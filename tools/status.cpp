@@ -35,6 +35,11 @@ std::string first_reason(const json::object& status) {
                : one_line(std::string(reasons.front().get_string()));
 }
 
+std::string note_of(const json::object& status) {
+    std::string reason = first_reason(status);
+    return reason.empty() && text(status, "role") == "observer" ? "observer" : reason;
+}
+
 std::string latency(const json::object& status) {
     const json::object& ms = child(status, "latency_ms");
     const auto p50 = real(ms, "commit_p50");
@@ -85,7 +90,7 @@ void add_row(Table& table, const NodeRef& node, const Result<json::object>& answ
                rate > 0 ? fmt::format("{:.0f}", rate) : "-",
                latency(status),
                disk_mb(status),
-               first_reason(status)});
+               note_of(status)});
 }
 
 void print_table(const std::vector<NodeRef>& nodes, const Answers& answers, Form form) {
@@ -134,8 +139,10 @@ void print_detail(const NodeRef& node, const json::object& status, Form form) {
     const json::object& listen = child(status, "listen");
     const std::string api = text(listen, "api");
     Table table({{"FIELD"}, {"VALUE"}});
-    table.row({"node", fmt::format("{} (validator {} of {})", text(status, "name"),
-                                   number(status, "validator"), text(status, "chain_id"))});
+    const std::string place = text(status, "role") == "observer"
+                                  ? "observer"
+                                  : fmt::format("validator {}", number(status, "validator"));
+    table.row({"node", fmt::format("{} ({} of {})", text(status, "name"), place, text(status, "chain_id"))});
     table.row({"peer id", text(status, "peer_id")});
     const std::string reason = first_reason(status);
     table.row({"state", {reason.empty() ? state : fmt::format("{}: {}", state, reason), tint_of(state)}});

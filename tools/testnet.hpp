@@ -16,6 +16,8 @@ struct TestnetUp {
     std::string dir;
     /// Of a new committee; nothing: 4. An existing one has its size.
     std::optional<unsigned> validators;
+    /// Beside the committee. Those that an existing testnet lacks are made.
+    std::optional<unsigned> observers;
     bool api = true;
     /// `key=value` for every node, and `name:key=value` for one. They stay until they are given anew.
     std::vector<std::string> settings;

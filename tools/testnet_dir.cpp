@@ -1,5 +1,6 @@
 #include "tools/testnet_dir.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -57,7 +58,11 @@ Result<TestnetDir> TestnetDir::load(const std::filesystem::path& root) {
     TestnetDir testnet(root);
     for (const json::value& item : items(as_object(description), "nodes")) {
         const json::object& object = as_object(item);
-        TestnetNode node{text(object, "name"), text(object, "peer"), text(object, "api"), {}};
+        TestnetNode node{text(object, "name"),
+                         text(object, "peer"),
+                         text(object, "api"),
+                         {},
+                         text(object, "role") == "observer"};
         if (!is_node_name(node.name)) {
             return failure(kExitConfiguration,
                            fmt::format("{}: a node without a usable name", file.string()));
@@ -78,6 +83,7 @@ Result<void> TestnetDir::save() const {
         json::array settings;
         for (const std::string& setting : node.settings) settings.emplace_back(setting);
         list.push_back(json::object{{"name", node.name},
+                                    {"role", node.observer ? "observer" : "validator"},
                                     {"peer", node.peer_address},
                                     {"api", node.api_address},
                                     {"settings", std::move(settings)}});
@@ -88,6 +94,11 @@ Result<void> TestnetDir::save() const {
         return failure(kExitFailed, saved.error());
     }
     return {};
+}
+
+std::size_t TestnetDir::validators() const {
+    return static_cast<std::size_t>(
+        std::ranges::count(nodes_, false, [](const TestnetNode& node) { return node.observer; }));
 }
 
 std::optional<ProcessId> TestnetDir::process(const std::string& name) const {

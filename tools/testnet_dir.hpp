@@ -10,7 +10,7 @@
 
 namespace monodon::tools {
 
-/// One validator of a local committee.
+/// One validator of a local committee, or an observer beside it.
 struct TestnetNode {
     std::string name;
     /// `127.0.0.1:port`, the same after every start.
@@ -19,9 +19,10 @@ struct TestnetNode {
     std::string api_address;
     /// `key=value`, laid over its config.toml at every start.
     std::vector<std::string> settings;
+    bool observer = false;
 };
 
-/// A directory that holds a local committee: testnet.json, genesis.json and a home for each validator.
+/// A directory that holds a local committee: testnet.json, genesis.json and a home for each node.
 class TestnetDir {
  public:
     explicit TestnetDir(std::filesystem::path root) : root_(std::move(root)) {}
@@ -44,6 +45,8 @@ class TestnetDir {
 
     [[nodiscard]] std::vector<TestnetNode>& nodes() { return nodes_; }
     [[nodiscard]] const std::vector<TestnetNode>& nodes() const { return nodes_; }
+    [[nodiscard]] std::size_t validators() const;
+    [[nodiscard]] std::size_t observers() const { return nodes_.size() - validators(); }
     /// Says which names there are, if there is no such node.
     [[nodiscard]] Result<const TestnetNode*> find(const std::string& name) const;
     /// All of them, or those of these names.

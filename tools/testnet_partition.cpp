@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "node/home.hpp"
 #include "tools/ask.hpp"
 #include "tools/testnet.hpp"
 
@@ -10,12 +11,25 @@ namespace monodon::tools {
 
 namespace {
 
+/// The peer ids by name, of nodes that do not run as well: validators know no observer by its name.
+Result<std::map<std::string, std::string>> peer_ids(const std::vector<NodeRef>& nodes) {
+    std::map<std::string, std::string> ids;
+    for (const NodeRef& node : nodes) {
+        const auto key = node::load_key(node::HomePaths(node.home).key());
+        if (!key) return failure(kExitFailed, key.error());
+        ids.emplace(node.name, key->peer_id().text());
+    }
+    return ids;
+}
+
 /// Joins the node to its group and cuts it off from the others.
-Result<void> arrange(Asker& asker, const std::string& name, const std::map<std::string, std::size_t>& group) {
+Result<void> arrange(Asker& asker, const std::string& name, const std::map<std::string, std::size_t>& group,
+                     const std::map<std::string, std::string>& ids) {
     for (const auto& [other, number] : group) {
         if (other == name) continue;
         const char* action = number == group.at(name) ? "unban" : "ban";
-        const auto reply = asker.raw_post(fmt::format("/v1/peers/{}/{}", other, action), {}, kAskTimeout);
+        const auto reply =
+            asker.raw_post(fmt::format("/v1/peers/{}/{}", ids.at(other), action), {}, kAskTimeout);
         if (!reply) return Unexpected{reply.error()};
         if (reply->status != 200) return Unexpected{asker.refusal(*reply)};
     }
@@ -29,6 +43,8 @@ int arrange_all(const std::string& dir, const std::vector<std::string>& groups) 
     for (const NodeRef& node : *nodes) names.push_back(node.name);
     const auto group = groups_of(names, groups);
     if (!group) return report(group.error());
+    const auto ids = peer_ids(*nodes);
+    if (!ids) return report(ids.error());
     int code = kExitDone;
     for (const NodeRef& node : *nodes) {
         if (node.process != ProcessState::running) {
@@ -36,7 +52,7 @@ int arrange_all(const std::string& dir, const std::vector<std::string>& groups) 
             continue;
         }
         Asker asker(node);
-        if (const auto done = arrange(asker, node.name, *group); !done) code = report(done.error());
+        if (const auto done = arrange(asker, node.name, *group, *ids); !done) code = report(done.error());
     }
     std::map<std::size_t, std::string> lines;
     for (const auto& [name, number] : *group) lines[number] += (lines[number].empty() ? "" : " ") + name;

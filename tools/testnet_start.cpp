@@ -29,6 +29,8 @@ constexpr auto kPortPatience = std::chrono::seconds(2);
 constexpr auto kPortPoll = std::chrono::milliseconds(50);
 /// As many as the committee's bitmasks hold.
 constexpr unsigned kValidatorsMax = 128;
+/// As many as a validator has places for, unless its settings say otherwise.
+constexpr unsigned kObserversMax = 32;
 
 std::string local_chain_id() {
     std::random_device random;
@@ -71,6 +73,34 @@ Result<void> check(const std::vector<std::string>& settings) {
     const auto config = node::Config::load({std::nullopt, {}, settings});
     if (config) return {};
     return failure(node::kExitConfiguration, fmt::format("{}", fmt::join(config.error(), "\nmonodon: ")));
+}
+
+TestnetNode observer(std::size_t index) { return {fmt::format("o{}", index), {}, {}, {}, true}; }
+
+/// Takes free ports and notes them.
+Result<Listeners> listen_first(TestnetNode& node, bool api) {
+    Listeners sockets;
+    auto peer = listen_on_loopback(0);
+    if (!peer) return Unexpected{peer.error()};
+    sockets.peer = std::move(*peer);
+    node.peer_address = loopback(sockets.peer);
+    if (!api) return sockets;
+    auto opened = listen_on_loopback(0);
+    if (!opened) return Unexpected{opened.error()};
+    sockets.api = std::move(*opened);
+    node.api_address = loopback(sockets.api);
+    return sockets;
+}
+
+Result<PeerId> make_home(const TestnetDir& testnet, const TestnetNode& node) {
+    std::vector<std::pair<std::string, std::string>> set;
+    if (node.observer) {
+        // It has no name in the genesis file.
+        set = {{"node.role", "\"observer\""}, {"node.name", fmt::format("\"{}\"", node.name)}};
+    }
+    const auto home = node::init_home(testnet.home(node.name).root, set);
+    if (!home) return failure(kExitFailed, home.error());
+    return home->peer;
 }
 
 /// Keys and stores are of one chain, and a new genesis file would be of another.
@@ -123,6 +153,11 @@ Result<TestnetDir> plan_testnet(const TestnetUp& options) {
     for (unsigned index = 0; index < count; ++index) {
         testnet.nodes().push_back({fmt::format("v{}", index), {}, {}, {}});
     }
+    const unsigned observers = options.observers.value_or(0);
+    if (observers > kObserversMax) {
+        return failure(kExitUsage, fmt::format("--observers {}: at most {}", observers, kObserversMax));
+    }
+    for (unsigned index = 0; index < observers; ++index) testnet.nodes().push_back(observer(index));
     if (auto unused = check_unused(testnet); !unused) return Unexpected{unused.error()};
     if (auto applied = apply_options(testnet, options); !applied) return Unexpected{applied.error()};
     return testnet;
@@ -131,26 +166,40 @@ Result<TestnetDir> plan_testnet(const TestnetUp& options) {
 Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api) {
     std::vector<Listeners> listeners;
     for (TestnetNode& node : testnet.nodes()) {
-        Listeners sockets;
-        auto peer = listen_on_loopback(0);
-        if (!peer) return Unexpected{peer.error()};
-        sockets.peer = std::move(*peer);
-        node.peer_address = loopback(sockets.peer);
-        if (api) {
-            auto opened = listen_on_loopback(0);
-            if (!opened) return Unexpected{opened.error()};
-            sockets.api = std::move(*opened);
-            node.api_address = loopback(sockets.api);
-        }
-        listeners.push_back(std::move(sockets));
+        auto sockets = listen_first(node, api);
+        if (!sockets) return Unexpected{sockets.error()};
+        listeners.push_back(std::move(*sockets));
     }
     std::vector<node::GenesisMember> members;
     for (const TestnetNode& node : testnet.nodes()) {
-        const auto home = node::init_home(testnet.home(node.name).root);
-        if (!home) return failure(kExitFailed, home.error());
-        members.push_back({node.name, home->peer, 1, {node.peer_address}});
+        const auto peer = make_home(testnet, node);
+        if (!peer) return Unexpected{peer.error()};
+        if (!node.observer) members.push_back({node.name, *peer, 1, {node.peer_address}});
     }
     if (auto saved = save_genesis(testnet, std::move(members)); !saved) return Unexpected{saved.error()};
+    return listeners;
+}
+
+Result<std::vector<Listeners>> add_observers(TestnetDir& testnet, unsigned observers, bool api) {
+    if (observers < testnet.observers() || observers > kObserversMax) {
+        return failure(kExitUsage,
+                       fmt::format("--observers {}: {} has {} already, and may have {}", observers,
+                                   testnet.root().string(), testnet.observers(), kObserversMax));
+    }
+    const auto genesis = node::Genesis::load(testnet.genesis());
+    if (!genesis) return failure(kExitConfiguration, genesis.error());
+    std::vector<Listeners> listeners;
+    while (testnet.observers() < observers) {
+        TestnetNode node = observer(testnet.observers());
+        auto sockets = listen_first(node, api);
+        if (!sockets) return Unexpected{sockets.error()};
+        if (const auto peer = make_home(testnet, node); !peer) return Unexpected{peer.error()};
+        if (auto saved = genesis->save(testnet.home(node.name).genesis()); !saved) {
+            return failure(kExitFailed, saved.error());
+        }
+        listeners.push_back(std::move(*sockets));
+        testnet.nodes().push_back(std::move(node));
+    }
     return listeners;
 }
 

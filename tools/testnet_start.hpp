@@ -25,6 +25,9 @@ struct Listeners {
 /// Makes a planned committee: listeners, then keys, homes and genesis. The listeners are those of its nodes,
 /// in order; their addresses go into the nodes.
 [[nodiscard]] Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api);
+/// Makes the observers that a testnet lacks to have so many; the listeners are those of the new nodes, which
+/// are its last.
+[[nodiscard]] Result<std::vector<Listeners>> add_observers(TestnetDir& testnet, unsigned observers, bool api);
 /// The listeners of a node at the ports it has.
 [[nodiscard]] Result<Listeners> listen_again(const TestnetNode& node);
 

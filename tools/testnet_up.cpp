@@ -72,11 +72,17 @@ class Up {
         auto loaded = TestnetDir::load(options_.dir);
         if (!loaded) return Unexpected{loaded.error()};
         testnet_ = std::move(*loaded);
-        const std::size_t size = testnet_.nodes().size();
+        const std::size_t size = testnet_.validators();
         if (options_.validators && *options_.validators != size) {
             return failure(kExitUsage,
                            fmt::format("{} holds a committee of {}; leave out -n or take another --dir",
                                        options_.dir, size));
+        }
+        if (options_.observers) {
+            const std::size_t known = testnet_.nodes().size();
+            auto listeners = add_observers(testnet_, *options_.observers, options_.api);
+            if (!listeners) return Unexpected{listeners.error()};
+            keep(std::move(*listeners), known);
         }
         return apply_options(testnet_, options_);
     }
@@ -87,17 +93,24 @@ class Up {
         testnet_ = std::move(*planned);
         auto listeners = make_testnet(testnet_, options_.api);
         if (!listeners) return Unexpected{listeners.error()};
-        for (std::size_t at = 0; at < listeners->size(); ++at) {
-            listeners_[testnet_.nodes()[at].name] = std::move((*listeners)[at]);
-        }
+        keep(std::move(*listeners), 0);
         return {};
     }
 
+    /// Of the nodes from `first` on.
+    void keep(std::vector<Listeners> listeners, std::size_t first) {
+        for (std::size_t at = 0; at < listeners.size(); ++at) {
+            listeners_[testnet_.nodes()[first + at].name] = std::move(listeners[at]);
+        }
+    }
+
     void announce() const {
-        const std::size_t size = testnet_.nodes().size();
+        const std::size_t size = testnet_.validators();
+        const std::size_t observers = testnet_.observers();
         if (options_.form != Form::table || !options_.only.empty()) return;
-        print_line(fmt::format("genesis {} · committee of {}, tolerates {}", testnet_.genesis().string(),
-                               size, (size - 1) / 3));
+        print_line(fmt::format(
+            "genesis {} · committee of {}, tolerates {}{}", testnet_.genesis().string(), size, (size - 1) / 3,
+            observers == 0 ? std::string() : fmt::format(" · observers beside it: {}", observers)));
     }
 
     bool left_out(const std::string& name) const {
@@ -137,6 +150,7 @@ class Up {
         const std::string socket = testnet_.home(node.name).admin_socket().string();
         const std::string api = node.api_address.empty() ? "off" : "http://" + node.api_address;
         shown_.push_back(json::object{{"name", node.name},
+                                      {"role", node.observer ? "observer" : "validator"},
                                       {"pid", process.pid},
                                       {"peer", node.peer_address},
                                       {"api", node.api_address.empty() ? json::value() : json::value(api)},
@@ -209,7 +223,8 @@ class Up {
         if (options_.form == Form::json) {
             print_json(json::object{{"dir", options_.dir},
                                     {"genesis", testnet_.genesis().string()},
-                                    {"validators", testnet_.nodes().size()},
+                                    {"validators", testnet_.validators()},
+                                    {"observers", testnet_.observers()},
                                     {"nodes", shown_},
                                     {"ready", true},
                                     {"commit", now.commit},

@@ -118,3 +118,25 @@ TEST_CASE("an observer stops when members with a supporting share of stake claim
     REQUIRE(committee.halts().size() == 1);
     CHECK(committee.halts().front().find("report another digest") != std::string::npos);
 }
+
+TEST_CASE("an observer that gets no batches stops taking certificates, and goes on when it gets them") {
+    TestCommittee committee({.observers = 1});
+    committee.drop = [](std::size_t from, std::size_t, const Effect& effect) {
+        const auto* request = std::get_if<SendRequest>(&effect);
+        return from == kFirst && request != nullptr && std::holds_alternative<GetBatches>(request->body);
+    };
+    const auto waiting = [&] {
+        const EngineStatus status = committee.status(kFirst);
+        return status.last_commit.index.value() - status.executed.value();
+    };
+    std::vector<PayloadEntry> entries;
+    while (committee.status(0).last_commit.index < CommitIndex{1300}) {
+        for (const PayloadEntry& each : load(committee, 200ms)) entries.push_back(each);
+    }
+    CHECK(waiting() >= 1000);
+    CHECK(waiting() < 1100);
+    committee.drop = nullptr;
+    CHECK(committee.run_until([&] { return has_all(committee, kFirst, entries); }, 60s));
+    CHECK(committee.run_until([&] { return waiting() < 10; }, 10s));
+    committee.check_safety();
+}

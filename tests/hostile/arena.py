@@ -66,9 +66,10 @@ class CommitClock(threading.Thread):
 
 
 class Arena:
-    def __init__(self, committee):
+    def __init__(self, committee, *words):
+        """`words` are more of `testnet up`."""
         self.committee = committee
-        committee.up("--set", "net.loopback_exempt=false")
+        committee.up("--set", "net.loopback_exempt=false", *words)
         self.let_all_lead()
         self.victim = committee.address(VICTIM, "peer")
         self.victim_pid = committee.status(VICTIM)["pid"]

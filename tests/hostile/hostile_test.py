@@ -21,13 +21,14 @@ import rows_claims  # noqa: E402
 import rows_connections  # noqa: E402
 import rows_frames  # noqa: E402
 import rows_load  # noqa: E402
+import rows_observers  # noqa: E402
 import rows_requests  # noqa: E402
 import rows_transport  # noqa: E402
 from arena import INSIDER, PAUSE_MAX, WITNESS, Arena  # noqa: E402
 from peer import Closed  # noqa: E402
 
 MODULES = [rows_transport, rows_frames, rows_requests, rows_claims, rows_load,
-           rows_connections]
+           rows_connections, rows_observers]
 
 
 def wanted(row):
@@ -77,4 +78,5 @@ def test(committee):
     print(f"{INSIDER} is back, all commits are equal; meanwhile {arena.load.count()} transactions")
 
 
-sys.exit(run(test))
+if __name__ == "__main__":
+    sys.exit(run(test))

@@ -147,6 +147,17 @@ TEST_CASE("a node that is full says when to come back") {
     CHECK(refused_alone.header("Retry-After") == "1");
 }
 
+TEST_CASE("an observer says who takes transactions") {
+    FakeNode node;
+    const Asked asked(public_routes(node.view()), "POST", "/v1/tx", "hello");
+    StageReport report = of_kind(StageReport::Kind::elsewhere);
+    report.reason = "submit to v0";
+    node.submissions.front().report(report);
+    CHECK(asked.status() == 403);
+    CHECK(asked.error_code() == "observer");
+    CHECK(asked.body().find("submit to v0") != std::string::npos);
+}
+
 TEST_CASE("a transaction that is refused is answered with the reason, a duplicate with its receipt") {
     FakeNode node;
     const auto answer = [&](const StageReport& report) {
@@ -276,6 +287,7 @@ TEST_CASE("the status names state, reasons, and every validator") {
     for (const auto& routes : {public_routes(node.view()), admin_routes(node.view())}) {
         const json::object status = Asked(routes, "GET", "/v1/status").object();
         CHECK(status.at("name") == "v2");
+        CHECK(status.at("role") == "validator");
         CHECK(status.at("state") == "ready");
         CHECK(status.at("ready") == false);
         CHECK(status.at("reasons") == json::parse("[\"store: disk full\"]"));

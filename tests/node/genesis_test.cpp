@@ -235,19 +235,20 @@ TEST_CASE("a home that is not new misses its store, a new one does not") {
     const TempDir directory;
     const HomePaths home(directory / "v0");
     REQUIRE(init_home(home.root));
-    CHECK_FALSE(missing_store(home));
+    CHECK_FALSE(missing_store(home, NodeRole::validator));
     std::filesystem::remove(home.root / "fresh");
-    const auto store = missing_store(home);
+    const auto store = missing_store(home, NodeRole::validator);
+    CHECK_THAT(*missing_store(home, NodeRole::observer), Catch::Contains("init --observer"));
     REQUIRE(store);
     CHECK(contains(*store, "--rejoin"));
     std::filesystem::create_directory(home.consensus());
-    CHECK(missing_store(home));
+    CHECK(missing_store(home, NodeRole::validator));
     test::write_text(home.consensus() / "data.mdb", "any");
-    const auto batches = missing_store(home);
+    const auto batches = missing_store(home, NodeRole::validator);
     REQUIRE(batches);
     CHECK(contains(*batches, home.batches().string()));
     std::filesystem::create_directory(home.batches());
-    CHECK_FALSE(missing_store(home));
+    CHECK_FALSE(missing_store(home, NodeRole::validator));
 }
 
 TEST_CASE("an admin socket lies in the home, or at a short path that the home records") {

@@ -50,6 +50,22 @@ TEST_CASE("the lag is unknown until a quorum is connected and has been heard") {
     CHECK_FALSE(fixture.at().lag);
 }
 
+TEST_CASE("an observer counts the members that it hears, and itself not") {
+    Fixture fixture;
+    const auto at = [&] {
+        return position_of(fixture.committee, std::nullopt, fixture.engine, kStarted, kStarted + 1s, 1s);
+    };
+    fixture.engine.supported_claim = dag::CommitIndex{500};
+    fixture.connect(0, true);
+    fixture.connect(1, true);
+    CHECK_THAT(at().no_quorum, Catch::Contains("stake 2 of the 3"));
+    CHECK_FALSE(at().lag);
+    fixture.connect(2, true);
+    CHECK(at().no_quorum.empty());
+    CHECK(at().lag == 460);
+    CHECK(connected_members(fixture.engine, std::nullopt).size() == 3);
+}
+
 TEST_CASE("without a quorum of connected stake it says so at once") {
     Fixture fixture;
     fixture.connect(1, true);

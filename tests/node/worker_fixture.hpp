@@ -69,8 +69,11 @@ struct WorkerFixture {
     dag::Round round{7};
     std::vector<StageReport> reports;
 
+    /// Nothing at an observer.
+    std::optional<dag::ValidatorIndex> seat = member(0);
+
     void start(std::vector<dag::PayloadEntry> recovered = {}) {
-        worker = std::make_unique<Worker>(context.get_executor(), config, committee, member(0), application,
+        worker = std::make_unique<Worker>(context.get_executor(), config, committee, seat, application,
                                           ports(), std::move(recovered));
         worker->start();
     }

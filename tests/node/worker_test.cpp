@@ -386,3 +386,39 @@ TEST_CASE("stopping tells who waits, and calls nobody afterwards") {
     CHECK(fixture.held.size() == 2);
     CHECK(!fixture.find(opaque("late")));
 }
+
+TEST_CASE(
+    "an observer's worker stores what is fetched, counts what is committed, and takes no transactions") {
+    Fixture fixture;
+    fixture.seat.reset();
+    fixture.config.elsewhere = "submit to v0";
+    fixture.start();
+    fixture.submit({put("k", "v")}, Stage::executed);
+    REQUIRE(fixture.reports.size() == 1);
+    CHECK(fixture.reports[0].kind == StageReport::Kind::elsewhere);
+    CHECK(fixture.reports[0].reason == "submit to v0");
+    CHECK(fixture.reports[0].last);
+    CHECK_FALSE(fixture.find(put("k", "v")));
+
+    const auto [entry, bytes] = seal(fixture.committee, member(2), {opaque("theirs")});
+    std::optional<Worker::Fetched> fetched;
+    fixture.worker->store_fetched({Slice::whole(bytes)}, {entry.batch},
+                                  [&](Worker::Fetched found) { fetched = found; });
+    REQUIRE(fixture.until([&] { return fetched.has_value(); }));
+    CHECK(fetched->stored == 1);
+    CHECK(fixture.told_stored == std::vector{entry});
+    CHECK(fixture.acks.empty());
+
+    fixture.commit({entry}, 1);
+    fixture.execute(entry, {Outcome::ok}, 1);
+    fixture.worker->on_peer(member(1), true);
+    fixture.settle();
+    const WorkerStatus status = fixture.worker->status();
+    CHECK(status.transactions_committed == entry.transactions);
+    CHECK(status.batches_stored == 1);
+    CHECK(fixture.broadcast.empty());
+    bool stopped = false;
+    fixture.worker->stop([&] { stopped = true; });
+    fixture.settle();
+    CHECK(stopped);
+}

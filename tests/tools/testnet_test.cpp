@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <unistd.h>
 
+#include "node/config.hpp"
+#include "node/genesis.hpp"
 #include "tests/eventually.hpp"
 #include "tools/dag_view.hpp"
 #include "tools/status.hpp"
@@ -179,6 +181,48 @@ TEST_CASE("a committee is made with keys, homes and addresses that its genesis n
         CHECK(fs::exists(testnet.home(node.name).genesis()));
         CHECK(node.peer_address.starts_with("127.0.0.1:"));
     }
+}
+
+TEST_CASE("observers have homes of their own and no place in the genesis, and more can be added") {
+    const Folder folder;
+    TestnetUp options;
+    options.dir = folder.path().string();
+    options.validators = 2;
+    options.observers = 1;
+    auto testnet = plan_testnet(options);
+    REQUIRE(testnet);
+    REQUIRE(make_testnet(*testnet, true));
+    CHECK(testnet->validators() == 2);
+    CHECK(testnet->observers() == 1);
+    const auto added = add_observers(*testnet, 3, false);
+    REQUIRE(added);
+    CHECK(added->size() == 2);
+    REQUIRE(testnet->save());
+    const auto read = TestnetDir::load(folder.path());
+    REQUIRE(read);
+    REQUIRE(read->observers() == 3);
+    CHECK(read->nodes()[4].name == "o2");
+    CHECK(read->nodes()[4].api_address.empty());
+    const auto genesis = node::Genesis::load(testnet->genesis());
+    REQUIRE(genesis);
+    CHECK(genesis->members().size() == 2);
+    for (const TestnetNode& node : read->nodes()) {
+        const node::HomePaths home = read->home(node.name);
+        const auto key = node::load_key(home.key());
+        REQUIRE(key);
+        const auto config = node::Config::load({home.config(), {}, {}});
+        REQUIRE(config);
+        const node::NodeRole role = config->settings().node.role;
+        CHECK((role == node::NodeRole::observer) == node.observer);
+        CHECK_FALSE(node::wrong_role(home, *genesis, key->peer_id(), role));
+        CHECK(fs::exists(home.genesis()));
+        // Neither may be the other.
+        const auto other = node.observer ? node::NodeRole::validator : node::NodeRole::observer;
+        CHECK(node::wrong_role(home, *genesis, key->peer_id(), other)->find("init --observer") !=
+              std::string::npos);
+    }
+    CHECK_FALSE(add_observers(*testnet, 2, false));
+    CHECK_FALSE(add_observers(*testnet, 33, false));
 }
 
 TEST_CASE("a committee that cannot be made as it was asked for leaves nothing behind") {
