@@ -35,7 +35,23 @@ void remove_files(const std::filesystem::path& directory) {
     }
 }
 
-/// A file that is not whole stays as it is, for whoever looks at it.
+/// What is not a store is found now, and not when a batch has to be written there. A crash may have come
+/// between the directory and its file.
+Result<void> inspect(const std::filesystem::path& directory) {
+    const auto data_file = directory / "data.mdb";
+    std::error_code error;
+    const bool there = std::filesystem::is_directory(directory, error);
+    if (there && !std::filesystem::exists(data_file, error)) return {};
+    Result<void> sound = fail(StoreError::damaged, fmt::format("{} is no directory", directory.string()));
+    if (there) sound = lmdb::check_meta_pages(data_file);
+    if (sound) return {};
+    return fail(sound.error().error,
+                fmt::format("{}; this validator has acknowledged batches that were in it: restore it from a "
+                            "backup, or move {} away to go on without them; those that are needed are "
+                            "fetched again",
+                            sound.error().text, directory.string()));
+}
+
 void give_back_reserve(const std::filesystem::path& data_file) {
     std::error_code error;
     const auto size = std::filesystem::file_size(data_file, error);
@@ -59,6 +75,7 @@ Result<void> Generations::scan() {
         if (name.ends_with(kRemoved)) {
             remove_files(entry.path());
         } else if (const auto number = number_of(name)) {
+            if (auto sound = inspect(entry.path()); !sound) return sound;
             give_back_reserve(entry.path() / "data.mdb");
             slots_.try_emplace(*number);
         }
