@@ -182,7 +182,7 @@ Result<PruneReport> prune_home(const std::filesystem::path& home, const dag::Com
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     (*batches)->prune(report.floors.batches);
-    report.rows = (*store)->pruned_rows();
+    report.rows = (*store)->pruned();
     store->reset();
     batches->reset();
     report.bytes_after = all_bytes(home);

@@ -100,7 +100,7 @@ TEST_CASE("pruned rounds leave whole, with all their indices, and recovery finds
     const Round floor{179};
     REQUIRE(stores.pruned_to(floor));
     REQUIRE(eventually([&] { return stores.reader->first_commit() == CommitIndex{149}; }));
-    REQUIRE(eventually([&] { return stores.consensus->pruned_rows() == 179 * 4 + 148; }));
+    REQUIRE(eventually([&] { return stores.consensus->pruned() == 179 * 4 + 148; }));
     const Progress progress = stores.reader->progress();
     CHECK(progress.store_floor == floor);
     CHECK(progress.certificates == (300 - 179) * 4);
