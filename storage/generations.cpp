@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::string_view kRemoved = ".removed";
 
-std::optional<std::uint64_t> number_of(std::string_view name) {
-    if (!name.starts_with('g')) return std::nullopt;
-    std::uint64_t number = 0;
-    const char* const end = name.data() + name.size();
-    const auto [stop, error] = std::from_chars(name.data() + 1, end, number);
-    if (error != std::errc() || stop != end) return std::nullopt;
-    return number;
-}
-
 void remove_files(const std::filesystem::path& directory) {
     std::error_code error;
     std::filesystem::remove_all(directory, error);
@@ -62,6 +53,15 @@ void give_back_reserve(const std::filesystem::path& data_file) {
 
 }  // namespace
 
+std::optional<std::uint64_t> generation_number(std::string_view name) {
+    if (!name.starts_with('g')) return std::nullopt;
+    std::uint64_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + 1, end, number);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    return number;
+}
+
 Result<void> Generations::scan() {
     if (auto made = make_private_directory(options_.directory); !made) return made;
     std::error_code error;
@@ -74,7 +74,7 @@ Result<void> Generations::scan() {
         const std::string name = entry.path().filename().string();
         if (name.ends_with(kRemoved)) {
             remove_files(entry.path());
-        } else if (const auto number = number_of(name)) {
+        } else if (const auto number = generation_number(name)) {
             if (auto sound = inspect(entry.path()); !sound) return sound;
             give_back_reserve(entry.path() / "data.mdb");
             slots_.try_emplace(*number);

@@ -150,6 +150,7 @@ Result<void> Environment::open_files() {
         if (auto synced = sync_directory(canonical); !synced) return synced;
     }
     allocated_ = file_size(env_);
+    if (!options_.read_only) extend();
     check_readers();
     return {};
 }
@@ -247,6 +248,14 @@ int Environment::allocate(std::uint64_t size) {
         ::posix_fallocate(handle, static_cast<off_t>(allocated_), static_cast<off_t>(size - allocated_));
     if (error == 0) allocated_ = size;
     return error;
+}
+
+/// A file that is cut off where its pages are free: a look at them would end the process by a signal.
+void Environment::extend() const {
+    const std::uint64_t used = used_bytes(env_);
+    mdb_filehandle_t handle = -1;
+    if (allocated_ >= used || mdb_env_get_fd(env_, &handle) != MDB_SUCCESS) return;
+    (void)::ftruncate(handle, static_cast<off_t>(used));
 }
 
 Result<void> Environment::reserve(std::size_t bytes) {

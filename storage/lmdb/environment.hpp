@@ -94,6 +94,7 @@ class Environment {
     Result<void> open_files();
     /// Extends the file to `size`; gives an errno.
     int allocate(std::uint64_t size);
+    void extend() const;
     Result<std::vector<Table>> find_tables(const std::vector<const char*>& names) const;
     using Clock = std::chrono::steady_clock;
     /// What a transaction gives back when it leaves.

@@ -512,9 +512,12 @@ Result<void> check_meta_pages(const std::filesystem::path& data_file) {
     const auto size = std::filesystem::file_size(data_file, error);
     const std::uint64_t used = (metas->current().last_page + 1) * metas->page_bytes;
     if (!error && size >= used) return {};
+    // Pages at the end that are free may never have been written.
+    const PageWalk found = Walker(file, *metas, {}).run();
+    if (found.faults.empty()) return {};
     return fail(StoreError::damaged,
-                fmt::format("{} is no store: it is cut off, {} bytes of at least {} are there",
-                            data_file.string(), size, used));
+                fmt::format("{} is no store: it is cut off, {} bytes of {} are there ({})",
+                            data_file.string(), size, used, found.faults.front()));
 }
 
 }  // namespace monodon::storage::lmdb
