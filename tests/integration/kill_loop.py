@@ -13,7 +13,7 @@ from harness import Load, Wrong, check, run, wait_until
 
 SEED = 1
 # What a loop costs is mostly rounds: quicker ones would only show more of the same.
-SETTINGS = ("--set", "consensus.min_round_delay=60ms")
+SETTINGS = ("--set", "consensus.min_round_delay=120ms")
 
 
 class Chain:
@@ -117,7 +117,7 @@ def test_of(loops):
         processes = {name: committee.start(name, *SETTINGS) for name in committee.names}
         for name in committee.names:
             wait_until(f"{name} to commit", lambda n=name: committee.status(n)["commit"] > 0)
-        load = Load(committee, committee.names, wait="durable", threads=1, pause=0.04)
+        load = Load(committee, committee.names, wait="durable", threads=1, pause=0.08)
         chain, acknowledged, draw, phases = Chain(), Acknowledged(load), random.Random(SEED), Phases()
         begin = time.monotonic()
         for at in range(loops):
