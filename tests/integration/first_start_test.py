@@ -26,7 +26,8 @@ def cut_short(committee):
     done = subprocess.run([MONODON, "run", "--home", committee.home("v0")], capture_output=True, text=True,
                           timeout=60, check=False)
     check(done.returncode == 65, f"exit code {done.returncode} with a file for batches/: {done.stderr}")
-    check((committee.home("v0") / "consensus" / "data.mdb").exists(), "it stopped before what was to be tried")
+    store = committee.home("v0") / "consensus" / "data.mdb"
+    check(store.exists(), "it stopped before what was to be tried")
     place.unlink()
 
 

@@ -219,7 +219,8 @@ class Committee:
         address = self.address(name)
         host, port = address.rsplit(":", 1)
         found = []
-        with socket.create_connection((host, int(port)), timeout=70) as stream, stream.makefile("rb") as answers:
+        stream = socket.create_connection((host, int(port)), timeout=70)
+        with stream, stream.makefile("rb") as answers:
             for begin in range(0, len(keys), AT_ONCE):
                 part = keys[begin:begin + AT_ONCE]
                 stream.sendall(b"".join(b"GET /v1/kv/%s HTTP/1.1\r\nHost: %s\r\n\r\n"
@@ -374,8 +375,8 @@ def percentile(values, share):
 
 
 def run(test, validators=4, keep=False):
-    """Runs one test with a committee of its own; the exit code of the script. `keep` leaves the homes of a test
-    that failed."""
+    """Runs one test with a committee of its own; the exit code of the script. `keep` leaves the homes of a
+    test that failed."""
     committee = Committee(validators)
     # An interrupted or timed-out test leaves nothing behind either.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -14,7 +14,7 @@ from harness import Load, Wrong, check, run, wait_until
 SEED = 1
 # What a loop costs is mostly rounds: quicker ones would only show more of the same.
 GAP_SECONDS = 3
-SETTINGS = ("--set", "consensus.min_round_delay=120ms")
+SETTINGS = ("--set", "consensus.min_round_delay=100ms")
 
 
 class Chain:
@@ -105,7 +105,7 @@ def loop(committee, processes, victim, reference, chain, acknowledged, draw, pha
     phases.end("kill")
     with_gap = draw.random() < 0.5
     if with_gap:
-        phases.gaps_cut += not goes_on(committee, reference, draw.randint(1, 8))
+        phases.gaps_cut += not goes_on(committee, reference, draw.randint(1, 6))
     phases.end("gap")
     processes[victim] = committee.start(victim, *SETTINGS)
     wanted = committee.status(reference)["commit"]
@@ -131,7 +131,7 @@ def test_of(loops):
         processes = {name: committee.start(name, *SETTINGS) for name in committee.names}
         for name in committee.names:
             wait_until(f"{name} to commit", lambda n=name: committee.status(n)["commit"] > 0)
-        load = Load(committee, committee.names, wait="durable", threads=1, pause=0.08)
+        load = Load(committee, committee.names, wait="durable", threads=1, pause=0.05)
         chain, acknowledged, draw, phases = Chain(), Acknowledged(load), random.Random(SEED), Phases()
         begin = time.monotonic()
         for at in range(loops):
