@@ -1,5 +1,6 @@
 #include "node/kv_store.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "net/core/canonical.hpp"
@@ -13,6 +14,9 @@ using storage::Result;
 using storage::StoreError;
 
 namespace {
+
+/// Leaves in random places: of the state, of the recent operations, and what is split off.
+constexpr std::size_t kCopiedBytesPerTransaction = 4 * 4096;
 
 Result<void> load_buckets(const storage::lmdb::Transaction& transaction, storage::lmdb::Table table,
                           StateTree& tree) {
@@ -93,11 +97,13 @@ Expected<Applied, ApplyFailure> KvStore::apply(std::span<const dag::CommitPtr> c
     while (!commits.empty() && commits.front()->index <= before.applied) commits = commits.subspan(1);
     if (commits.empty()) return Applied{};
     std::size_t bytes = 0;
+    std::size_t transactions = 0;
     dag::CommitIndex expected = before.applied;
     for (const dag::CommitPtr& commit : commits) {
         expected = dag::next(expected);
         MONODON_CHECK(commit->index == expected);
         bytes += commit->bytes;
+        transactions += commit->transactions;
     }
 
     std::optional<KvGroup> group;
@@ -108,8 +114,10 @@ Expected<Applied, ApplyFailure> KvStore::apply(std::span<const dag::CommitPtr> c
         }
         return group->finish();
     };
-    // Rows in random order take about a page each beside their bytes.
-    const std::size_t room = 2 * bytes + (std::size_t{1} << 20);
+    // A transaction copies no page twice, so never more than there are.
+    const std::size_t copied =
+        std::min<std::size_t>(environment_->stats().used_bytes, transactions * kCopiedBytesPerTransaction);
+    const std::size_t room = 2 * bytes + copied + (std::size_t{1} << 20);
     if (auto written = storage::lmdb::write_growing(*environment_, room, fill); !written) {
         return Unexpected{ApplyFailure{written.error().text, written.error().error == StoreError::no_space}};
     }

@@ -112,12 +112,6 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     auto opened = storage::ConsensusStore::open(std::move(consensus), genesis_.committee());
     if (!opened) return failed(opened.error());
     consensus_ = std::move(*opened);
-    if (const auto cleared = home_.clear_ask_first(); !cleared) {
-        return failed(cleared.error().exit_code, cleared.error().text);
-    }
-    if (const auto cleared = home_.clear_fresh(); !cleared) {
-        return failed(cleared.error().exit_code, cleared.error().text);
-    }
 
     storage::BatchOptions batches;
     batches.environment.directory = home_.batches();
@@ -132,6 +126,13 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     auto bodies = storage::BatchStore::open(std::move(batches));
     if (!bodies) return failed(bodies.error());
     batches_ = std::move(*bodies);
+    // Once all is there without which an old home is refused, and before anything is signed.
+    if (const auto cleared = home_.clear_fresh(); !cleared) {
+        return failed(cleared.error().exit_code, cleared.error().text);
+    }
+    if (const auto cleared = home_.clear_ask_first(); !cleared) {
+        return failed(cleared.error().exit_code, cleared.error().text);
+    }
 
     reader_ = std::make_unique<storage::StoreReader>(*consensus_, *batches_, genesis_.committee());
     reader_->set_damaged([this](dag::Slot slot) { repair_.damaged(slot); });

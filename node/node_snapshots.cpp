@@ -15,8 +15,6 @@ namespace {
 constexpr Duration kHeartbeatMax = std::chrono::seconds(5);
 /// Commits that the committee has and we have not: beyond it this node is catching up.
 constexpr std::uint64_t kLagReady = 64;
-/// An idle committee commits about once a second.
-constexpr Duration kCommitAgeMax = std::chrono::seconds(15);
 
 HealthCheck check(std::string name, bool ok, std::string reason) {
     return {std::move(name), ok, ok ? std::string() : std::move(reason)};
@@ -72,7 +70,8 @@ std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine,
                            position.lag
                                ? "commits behind: " + std::to_string(*position.lag)
                                : "validators with a quorum of stake have not said yet where they are"));
-    checks.push_back(check("commit", commit_time_ != 0 && net::now() - since < kCommitAgeMax,
+    const Duration age_max = commit_age_max(options_.config.settings().consensus.idle_round);
+    checks.push_back(check("commit", commit_time_ != 0 && net::now() - since < age_max,
                            commit_time_ == 0 ? "no commit since the start" : "the last commit is too old"));
     return checks;
 }

@@ -13,6 +13,8 @@ namespace {
 /// machine may take besides: who is connected does not answer.
 constexpr int kSilentRounds = 3;
 constexpr Duration kSilence = std::chrono::seconds(5);
+/// Commits take more rounds than one while leaders are away.
+constexpr int kRoundsWithoutCommit = 10;
 
 dag::AuthorSet those(const dag::EngineStatus& engine, std::optional<dag::ValidatorIndex> self,
                      bool must_be_heard) {
@@ -51,5 +53,7 @@ Position position_of(const dag::Committee& committee, std::optional<dag::Validat
     }
     return position;
 }
+
+Duration commit_age_max(Duration idle_round) { return kSilence + kRoundsWithoutCommit * idle_round; }
 
 }  // namespace monodon::node

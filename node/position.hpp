@@ -22,6 +22,9 @@ struct Position {
 [[nodiscard]] Position position_of(const dag::Committee& committee, std::optional<dag::ValidatorIndex> self,
                                    const dag::EngineStatus& engine, Time started, Time now,
                                    Duration idle_round);
+/// How old the last commit may be while nothing is wrong: an idle committee commits about once in
+/// `idle_round`.
+[[nodiscard]] Duration commit_age_max(Duration idle_round);
 /// The members to which there is a connection, and ourselves if we are one.
 [[nodiscard]] dag::AuthorSet connected_members(const dag::EngineStatus& engine,
                                                std::optional<dag::ValidatorIndex> self);

@@ -42,7 +42,8 @@ class SegmentReader {
     bool read(dag::Epoch epoch, dag::Round floor, std::vector<dag::VerifiedCertificate>& out) {
         const std::uint32_t form = reader_.u32();
         epoch_ = dag::Epoch{reader_.u64()};
-        first_ = round_ = dag::Round{reader_.u64()};
+        first_ = dag::Round{reader_.u64()};
+        rounds_.enter(first_);
         if (form != kForm || epoch_ != epoch) return false;
         const std::size_t before = out.size();
         const std::uint32_t count = reader_.count(kListMax, kLeastBytes);
@@ -67,8 +68,8 @@ class SegmentReader {
         header.round = dag::above(first_, reader_.u16());
         header.author = dag::ValidatorIndex{reader_.u16()};
         header.created_at = reader_.u64();
-        if (header.author.value() >= dag::kCommitteeMax || header.round < round_) reader_.fail();
-        enter(header.round);
+        if (header.author.value() >= dag::kCommitteeMax || header.round < rounds_.round()) reader_.fail();
+        rounds_.enter(header.round);
         const auto entries = reader_.count(dag::kPayloadEntriesMax, dag::kPayloadEntryBytes);
         header.payload.reserve(entries);
         for (std::uint32_t left = entries; left > 0; --left)
@@ -83,7 +84,7 @@ class SegmentReader {
         certificate.signatures.reserve(reader_.ok() ? signatures : 0);
         for (std::uint16_t left = signatures; left > 0 && reader_.ok(); --left)
             certificate.signatures.push_back(read_signature(reader_));
-        if (reader_.ok()) present_[header.author.value()] = header.digest;
+        if (reader_.ok()) rounds_.add(header.author, header.digest);
         return certificate;
     }
 
@@ -93,8 +94,8 @@ class SegmentReader {
         if (others > dag::kCommitteeMax) return reader_.fail();
         header.parents.reserve(inside.size() + others);
         inside.for_each([&](dag::ValidatorIndex author) {
-            const auto& digest = below_[author.value()];
-            if (!digest) return reader_.fail();
+            const Digest* digest = rounds_.below(author);
+            if (digest == nullptr) return reader_.fail();
             header.parents.push_back({author, *digest});
         });
         for (std::uint16_t left = others; left > 0 && reader_.ok(); --left) {
@@ -104,20 +105,10 @@ class SegmentReader {
         if (!inside.empty() && others > 0) std::ranges::sort(header.parents, {}, &dag::Parent::author);
     }
 
-    void enter(dag::Round round) {
-        if (round == round_) return;
-        below_.swap(present_);
-        if (round != dag::next(round_)) below_.fill({});
-        present_.fill({});
-        round_ = round;
-    }
-
     CanonicalReader reader_;
     dag::Epoch epoch_;
     dag::Round first_;
-    dag::Round round_;
-    std::array<std::optional<Digest>, dag::kCommitteeMax> below_;
-    std::array<std::optional<Digest>, dag::kCommitteeMax> present_;
+    TwoRounds rounds_;
 };
 
 }  // namespace
@@ -126,17 +117,10 @@ void SegmentWriter::add(const dag::Certificate& certificate) {
     const dag::Header& header = certificate.header;
     if (count_ == 0) {
         epoch_ = header.epoch;
-        first_ = round_ = header.round;
-        below_.assign(dag::kCommitteeMax, {});
-        present_.assign(dag::kCommitteeMax, {});
+        first_ = header.round;
     }
-    MONODON_CHECK(header.epoch == epoch_ && header.round >= round_);
-    if (header.round != round_) {
-        below_.swap(present_);
-        if (header.round != dag::next(round_)) below_.assign(dag::kCommitteeMax, {});
-        present_.assign(dag::kCommitteeMax, {});
-        round_ = header.round;
-    }
+    MONODON_CHECK(header.epoch == epoch_ && header.round >= rounds_.round());
+    rounds_.enter(header.round);
     const std::uint64_t above_first = dag::distance(first_, header.round);
     MONODON_CHECK(above_first <= 0xFFFF);
     body_.u16(static_cast<std::uint16_t>(above_first)).u16(header.author.value()).u64(header.created_at);
@@ -146,7 +130,8 @@ void SegmentWriter::add(const dag::Certificate& certificate) {
     dag::AuthorSet inside;
     const bool sorted = ascending(header.parents);
     const auto known = [&](const dag::Parent& parent) {
-        return sorted && below_[parent.author.value()] == parent.header;
+        const Digest* below = rounds_.below(parent.author);
+        return sorted && below != nullptr && *below == parent.header;
     };
     for (const dag::Parent& parent : header.parents) {
         if (known(parent)) inside.insert(parent.author);
@@ -161,7 +146,7 @@ void SegmentWriter::add(const dag::Certificate& certificate) {
     dag::write(body_, certificate.signers);
     body_.u16(static_cast<std::uint16_t>(certificate.signatures.size()));
     for (const Signature& signature : certificate.signatures) body_.fixed(signature.bytes);
-    present_[header.author.value()] = header.digest;
+    rounds_.add(header.author, header.digest);
     ++count_;
 }
 

@@ -5,6 +5,7 @@
 
 #include "dag/model/verification.hpp"
 #include "dag/ordering/consensus_state.hpp"
+#include "storage/two_rounds.hpp"
 
 /// What the files of a checkpoint hold before compression. The files are verified by their names (XXH3-128),
 /// so that nothing in them is hashed again when they are read.
@@ -20,21 +21,16 @@ class SegmentWriter {
     [[nodiscard]] std::uint32_t count() const { return count_; }
     [[nodiscard]] std::size_t bytes() const { return body_.view().size(); }
     [[nodiscard]] dag::Round first() const { return first_; }
-    [[nodiscard]] dag::Round last() const { return round_; }
+    [[nodiscard]] dag::Round last() const { return rounds_.round(); }
     /// The writer is empty afterwards.
     [[nodiscard]] Bytes finish();
 
  private:
-    using Row = std::vector<std::optional<Digest>>;
-
     CanonicalWriter body_;
     std::uint32_t count_ = 0;
     dag::Epoch epoch_;
     dag::Round first_;
-    dag::Round round_;
-    /// Digests by author of the round below `round_`, and of `round_` itself.
-    Row below_;
-    Row present_;
+    TwoRounds rounds_;
 };
 
 /// Appends the certificates of a file that are above `floor` to `out`. False, and `out` is as before, if it

@@ -17,13 +17,19 @@ namespace monodon::storage {
 
 namespace {
 
-/// Beside the rows themselves: the pages of the trees that a row can make new. Generous, since what it
-/// reserves is used by the next transaction.
-constexpr std::size_t kTreeBytesPerRow = 16 * 1024;
-constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
+/// What a row that comes or goes can make new in its tree: its leaf and a half of it that is split off. The
+/// branches above are shared with other rows: there is one to at least 17 pages below it, or, for few rows in
+/// a large tree, two more pages a row.
+constexpr std::size_t kLeafBytesPerRow = 2 * 4096;
+constexpr std::size_t kPathBytesPerRow = 4 * 4096;
+constexpr std::size_t kPagesPerBranch = 16;
+/// The roots, and the list of free pages.
+constexpr std::size_t kRootBytes = std::size_t{128} << 10;
 constexpr std::size_t kGroupBytesMax = std::size_t{4} << 20;
 /// Notes that one transaction takes along: 96 KiB at most, so that no vote waits long for them.
 constexpr std::size_t kNotesPerTransaction = 64;
+/// Rows that leave with a write, beside those in proportion to it.
+constexpr std::size_t kPruneWithWrite = 16;
 
 /// What a record takes, for the queue and for the room on the disk; from above.
 struct RecordSize {
@@ -135,7 +141,7 @@ class ConsensusStore::State {
     }
 
     [[nodiscard]] WriterStats stats() const { return writer_.stats(); }
-    [[nodiscard]] std::uint64_t pruned_rows() const { return pruned_rows_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t pruned() const { return pruned_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool pending() const {
         const std::lock_guard lock(mutex_);
         return prune_pending_;
@@ -153,27 +159,39 @@ class ConsensusStore::State {
         }
         if (rows == 0) return {};
         // In proportion to what is written, so that pruning keeps up and no vote waits long for it.
-        return transact(group, bytes, rows, 2 * rows + 16);
+        return transact(group, bytes, rows, rows + rows / 2 + kPruneWithWrite);
     }
 
     Result<bool> idle() {
         environment_->check_readers();
         if (!pending() && notes_waiting() == 0) return false;
-        const std::size_t rows = pending() ? prune_slice_ : 0;
-        if (auto done = transact({}, 0, rows, rows); !done) return Unexpected{done.error()};
+        std::size_t slice = 0;
+        if (pending()) {
+            // The room for it is a small part of the file.
+            const std::size_t fitting = used_bytes() / kPagesPerBranch / kLeafBytesPerRow;
+            slice = std::max({std::min(fitting, prune_slice_), kPruneWithWrite, prune_next_});
+        }
+        if (auto done = transact({}, 0, 0, slice); !done) return Unexpected{done.error()};
         return pending() || notes_waiting() > 0;
     }
 
-    /// Writes the group and some notes, and removes at most `prune_most` old rows.
+    [[nodiscard]] std::uint64_t used_bytes() const { return environment_->stats().used_bytes; }
+    /// From above, with not one page that is free in the file.
+    [[nodiscard]] std::size_t room_for(std::size_t bytes, std::size_t rows) const {
+        const std::size_t branches = used_bytes() / kPagesPerBranch;
+        return 2 * bytes + std::min(rows * kPathBytesPerRow, rows * kLeafBytesPerRow + branches) + kRootBytes;
+    }
+
+    /// Writes the group, of so many rows, and some notes, and removes at most `prune_most` old ones.
     Result<void> transact(std::span<ConsensusWrite> group, std::size_t bytes, std::size_t rows,
                           std::size_t prune_most) {
-        std::size_t pruned = 0;
+        ConsensusTables::Pruned pruned;
         const bool prune = pending() && prune_most > 0;
         const PruneTarget target = prune_target();
         const PendingNotes::Slice noted = notes(kNotesPerTransaction);
         bytes += note_bytes(noted);
-        rows += noted.changes.size();
-        const std::size_t room = 2 * bytes + rows * kTreeBytesPerRow + kTreeBytes;
+        rows += noted.changes.size() + (prune ? prune_most : 0);
+        const std::size_t room = room_for(bytes, rows);
         auto fill = [&](lmdb::WriteTransaction& transaction) -> Result<void> {
             auto progress = tables_.metadata.progress(transaction);
             if (!progress) return Unexpected{progress.error()};
@@ -195,7 +213,7 @@ class ConsensusStore::State {
             return tables_.metadata.put(transaction, *progress);
         };
         auto written = lmdb::write_growing(*environment_, room, fill);
-        if (written && prune) note_pruned(pruned, prune_most);
+        if (written && prune) note_pruned(pruned);
         if (written) {
             const std::lock_guard lock(mutex_);
             notes_.done(noted);
@@ -228,9 +246,10 @@ class ConsensusStore::State {
         const std::lock_guard lock(mutex_);
         return target_;
     }
-    void note_pruned(std::size_t removed, std::size_t most) {
-        pruned_rows_.fetch_add(removed, std::memory_order_relaxed);
-        if (removed == most) return;
+    void note_pruned(const ConsensusTables::Pruned& pruned) {
+        pruned_.fetch_add(pruned.entries, std::memory_order_relaxed);
+        prune_next_ = pruned.next;
+        if (pruned.next > 0) return;
         const std::lock_guard lock(mutex_);
         prune_pending_ = false;
     }
@@ -242,7 +261,9 @@ class ConsensusStore::State {
     PruneTarget target_;
     bool prune_pending_ = false;
     PendingNotes notes_;
-    std::atomic<std::uint64_t> pruned_rows_{0};
+    std::atomic<std::uint64_t> pruned_{0};
+    /// The rows of what is to be removed next. Of the writing thread.
+    std::size_t prune_next_ = 0;
     /// Last: its thread uses all of the above.
     GroupWriter<ConsensusWrite> writer_;
 };
@@ -264,7 +285,7 @@ Result<void> settle_identity(lmdb::Environment& environment, const ConsensusTabl
     if (!identity) {
         if (!create)
             return fail(StoreError::missing, fmt::format("the store in {} was never finished", where));
-        return lmdb::write_growing(environment, kTreeBytes,
+        return lmdb::write_growing(environment, kRootBytes,
                                    [&](lmdb::WriteTransaction& transaction) -> Result<void> {
                                        const Identity made{kSchemaVersion, committee.chain(),
                                                            committee.digest(), now_microseconds()};
@@ -300,7 +321,7 @@ Result<void> settle_genesis(lmdb::Environment& environment, const ConsensusTable
                             environment.directory().string(), (*stored)->short_hex(), genesis.short_hex()));
         }
     }
-    return lmdb::write_growing(environment, kTreeBytes, [&](lmdb::WriteTransaction& transaction) {
+    return lmdb::write_growing(environment, kRootBytes, [&](lmdb::WriteTransaction& transaction) {
         return tables.metadata.put_genesis(transaction, genesis);
     });
 }
@@ -321,7 +342,7 @@ Result<std::unique_ptr<ConsensusStore>> ConsensusStore::open(ConsensusOptions op
     }
     if (options.ask_first) {
         auto marked =
-            lmdb::write_growing(**environment, kTreeBytes, [&](lmdb::WriteTransaction& transaction) {
+            lmdb::write_growing(**environment, kRootBytes, [&](lmdb::WriteTransaction& transaction) {
                 return tables->metadata.mark_ask_first(transaction);
             });
         if (!marked) return Unexpected{marked.error()};
@@ -346,7 +367,7 @@ void ConsensusStore::note(std::vector<NoteChange> changes) { state_->note(std::m
 std::size_t ConsensusStore::notes_waiting() const { return state_->notes_waiting(); }
 void ConsensusStore::prune(PruneTarget target) { state_->prune(target); }
 WriterStats ConsensusStore::stats() const { return state_->stats(); }
-std::uint64_t ConsensusStore::pruned_rows() const { return state_->pruned_rows(); }
+std::uint64_t ConsensusStore::pruned() const { return state_->pruned(); }
 bool ConsensusStore::pruning() const { return state_->pending(); }
 const lmdb::Environment& ConsensusStore::environment() const { return state_->environment(); }
 const ConsensusTables& ConsensusStore::tables() const { return state_->tables(); }

@@ -35,7 +35,8 @@ struct ConsensusOptions {
     /// More may have been signed with the key of this home than the store knows: it is marked, so that the
     /// others are asked before anything is signed (consensus.md 9.3).
     bool ask_first = false;
-    /// Rows that pruning removes in a transaction of its own.
+    /// Rows that pruning removes in a transaction of its own, if the file is so large that the room for them
+    /// is a small part of it.
     std::size_t prune_slice = 1000;
 };
 
@@ -82,8 +83,8 @@ class ConsensusStore {
     void prune(PruneTarget target);
 
     [[nodiscard]] WriterStats stats() const;
-    /// Rows removed by pruning since the start.
-    [[nodiscard]] std::uint64_t pruned_rows() const;
+    /// Certificates and commits removed by pruning since the start.
+    [[nodiscard]] std::uint64_t pruned() const;
     /// Not all that the last target lets go of has left.
     [[nodiscard]] bool pruning() const;
     [[nodiscard]] const lmdb::Environment& environment() const;

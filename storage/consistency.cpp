@@ -7,6 +7,7 @@
 #include "storage/record.hpp"
 #include "storage/recovery.hpp"
 #include "storage/tables/consensus_tables.hpp"
+#include "storage/two_rounds.hpp"
 
 namespace monodon::storage {
 
@@ -38,29 +39,6 @@ void check_commit_chain(const std::vector<dag::CommitPtr>& commits, Consistency&
     }
 }
 
-/// Digests by author of two rounds that follow each other: all that a walk in their order needs.
-class TwoRounds {
- public:
-    void enter(dag::Round round) {
-        if (round == round_) return;
-        below_.swap(present_);
-        if (round != next(round_)) below_.fill({});
-        present_.fill({});
-        round_ = round;
-    }
-    [[nodiscard]] std::optional<Digest>& present(dag::ValidatorIndex author) {
-        return present_.at(author.value());
-    }
-    [[nodiscard]] const std::optional<Digest>& below(dag::ValidatorIndex author) const {
-        return below_.at(author.value());
-    }
-
- private:
-    dag::Round round_;
-    std::array<std::optional<Digest>, dag::kCommitteeMax> below_;
-    std::array<std::optional<Digest>, dag::kCommitteeMax> present_;
-};
-
 void check_graph(const dag::RecoveredState& state, Consistency& found) {
     TwoRounds rounds;
     dag::Round before;
@@ -69,16 +47,17 @@ void check_graph(const dag::RecoveredState& state, Consistency& found) {
         if (ref.round < before) report(found.faults, "{} comes too late", name(ref.slot()));
         before = ref.round;
         rounds.enter(ref.round);
-        if (rounds.present(ref.author)) report(found.faults, "two certificates for {}", name(ref.slot()));
-        rounds.present(ref.author) = ref.digest;
+        if (rounds.present(ref.author) != nullptr)
+            report(found.faults, "two certificates for {}", name(ref.slot()));
+        rounds.add(ref.author, ref.digest);
         if (ref.round <= state.graph_floor)
             report(found.faults, "{} is not above the graph floor", name(ref.slot()));
         if (ref.round <= next(state.graph_floor)) continue;
         for (const dag::Parent& parent : certificate->header.parents) {
-            const auto& present = rounds.below(parent.author);
-            if (present == parent.header) continue;
+            const Digest* present = rounds.below(parent.author);
+            if (present != nullptr && *present == parent.header) continue;
             const dag::Slot slot{below(ref.round, 1), parent.author};
-            if (present) {
+            if (present != nullptr) {
                 report(found.faults, "{} names another certificate for {}", name(ref.slot()), name(slot));
             } else {
                 report(found.gaps, "{} is missing, a parent of {}", name(slot), name(ref.slot()));

@@ -1,7 +1,7 @@
 #include "storage/doctor.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 
 #include "net/core/check.hpp"
 #include "storage/doctor_files.hpp"
+#include "storage/generations.hpp"
 #include "storage/tables/batches.hpp"
 #include "storage/tables/consensus_tables.hpp"
 
@@ -21,12 +22,6 @@ std::uint64_t disk_bytes(const std::filesystem::path& file) {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) return 0;
     return static_cast<std::uint64_t>(status.st_blocks) * 512;
-}
-
-std::uint64_t generation_number(const std::string& name) {
-    std::uint64_t number = 0;
-    std::from_chars(name.data() + 1, name.data() + name.size(), number);
-    return number;
 }
 
 const std::vector<const char*>& names_of(const std::string& environment) {
@@ -129,16 +124,13 @@ std::vector<EnvironmentPath> environments_of(const std::filesystem::path& home) 
     };
     add("state", home / "state");
     add("consensus", home / "consensus");
-    std::vector<std::string> generations;
+    std::map<std::uint64_t, std::string> generations;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(home / "batches", error)) {
-        const std::string name = entry.path().filename().string();
-        const bool number = name.size() > 1 && name[0] == 'g' &&
-                            std::ranges::all_of(name.substr(1), [](char c) { return c >= '0' && c <= '9'; });
-        if (number) generations.push_back(name);
+        std::string name = entry.path().filename().string();
+        if (const auto number = generation_number(name)) generations.emplace(*number, std::move(name));
     }
-    std::ranges::sort(generations, {}, generation_number);
-    for (const std::string& name : generations) add("batches/" + name, home / "batches" / name);
+    for (const auto& [number, name] : generations) add("batches/" + name, home / "batches" / name);
     return found;
 }
 
@@ -182,7 +174,7 @@ Result<PruneReport> prune_home(const std::filesystem::path& home, const dag::Com
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     (*batches)->prune(report.floors.batches);
-    report.rows = (*store)->pruned_rows();
+    report.rows = (*store)->pruned();
     store->reset();
     batches->reset();
     report.bytes_after = all_bytes(home);

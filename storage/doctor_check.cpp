@@ -6,6 +6,7 @@
 #include "storage/checkpoint_files.hpp"
 #include "storage/doctor.hpp"
 #include "storage/doctor_files.hpp"
+#include "storage/generations.hpp"
 #include "storage/home.hpp"
 #include "storage/lmdb/pages.hpp"
 #include "storage/record.hpp"
@@ -55,6 +56,7 @@ class HomeCheck {
             if (sound) check_consensus(each);
         }
         check_marks(consensus);
+        check_generations();
         report_.complete = true;
         return std::move(report_);
     }
@@ -77,6 +79,16 @@ class HomeCheck {
             report_.add({Severity::fatal, "batches",
                          "the directory is missing, and with it batches that were acknowledged: put it back, "
                          "or make an empty one to go on without them"});
+        }
+    }
+
+    /// A node refuses to start on what is in the place of a generation.
+    void check_generations() {
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(home_ / "batches", error)) {
+            const std::string name = entry.path().filename().string();
+            if (!generation_number(name) || entry.is_directory(error)) continue;
+            report_.add({Severity::fatal, "batches/" + name, "it is no directory: move it away"});
         }
     }
 

@@ -125,12 +125,11 @@ Result<void> begin_copy(const std::filesystem::path& destination) {
 Result<void> finish_copy(const BackupOptions& options, BackupReport& report) {
     lmdb::EnvironmentOptions opening;
     opening.directory = options.destination / "consensus";
-    opening.preallocate = 0;
     auto environment = lmdb::Environment::open(std::move(opening));
     if (!environment) return Unexpected{environment.error()};
     auto tables = ConsensusTables::open(**environment);
     if (!tables) return Unexpected{tables.error()};
-    return lmdb::write_growing(**environment, 0, [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+    const auto take_out = [&](lmdb::WriteTransaction& transaction) -> Result<void> {
         const auto progress = tables->metadata.progress(transaction);
         if (!progress) return Unexpected{progress.error()};
         report.last_commit = {progress->last_commit, progress->last_commit_digest};
@@ -138,7 +137,10 @@ Result<void> finish_copy(const BackupOptions& options, BackupReport& report) {
         const auto pruned = tables->checkpoints.prune(transaction, options.epoch, 0);
         if (!pruned) return Unexpected{pruned.error()};
         return {};
-    });
+    };
+    if (auto written = lmdb::write_growing(**environment, 0, take_out); !written) return written;
+    (*environment)->trim();
+    return {};
 }
 
 class Backup {

@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::string_view kRemoved = ".removed";
 
-std::optional<std::uint64_t> number_of(std::string_view name) {
-    if (!name.starts_with('g')) return std::nullopt;
-    std::uint64_t number = 0;
-    const char* const end = name.data() + name.size();
-    const auto [stop, error] = std::from_chars(name.data() + 1, end, number);
-    if (error != std::errc() || stop != end) return std::nullopt;
-    return number;
-}
-
 void remove_files(const std::filesystem::path& directory) {
     std::error_code error;
     std::filesystem::remove_all(directory, error);
@@ -35,7 +26,23 @@ void remove_files(const std::filesystem::path& directory) {
     }
 }
 
-/// A file that is not whole stays as it is, for whoever looks at it.
+/// What is not a store is found now, and not when a batch has to be written there. A crash may have come
+/// between the directory and its file.
+Result<void> inspect(const std::filesystem::path& directory) {
+    const auto data_file = directory / "data.mdb";
+    std::error_code error;
+    const bool there = std::filesystem::is_directory(directory, error);
+    if (there && !std::filesystem::exists(data_file, error)) return {};
+    Result<void> sound = fail(StoreError::damaged, fmt::format("{} is no directory", directory.string()));
+    if (there) sound = lmdb::check_meta_pages(data_file);
+    if (sound) return {};
+    return fail(sound.error().error,
+                fmt::format("{}; this validator has acknowledged batches that were in it: restore it from a "
+                            "backup, or move {} away to go on without them; those that are needed are "
+                            "fetched again",
+                            sound.error().text, directory.string()));
+}
+
 void give_back_reserve(const std::filesystem::path& data_file) {
     std::error_code error;
     const auto size = std::filesystem::file_size(data_file, error);
@@ -45,6 +52,15 @@ void give_back_reserve(const std::filesystem::path& data_file) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> generation_number(std::string_view name) {
+    if (!name.starts_with('g')) return std::nullopt;
+    std::uint64_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + 1, end, number);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    return number;
+}
 
 Result<void> Generations::scan() {
     if (auto made = make_private_directory(options_.directory); !made) return made;
@@ -58,7 +74,8 @@ Result<void> Generations::scan() {
         const std::string name = entry.path().filename().string();
         if (name.ends_with(kRemoved)) {
             remove_files(entry.path());
-        } else if (const auto number = number_of(name)) {
+        } else if (const auto number = generation_number(name)) {
+            if (auto sound = inspect(entry.path()); !sound) return sound;
             give_back_reserve(entry.path() / "data.mdb");
             slots_.try_emplace(*number);
         }

@@ -3,6 +3,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "storage/tables/batches.hpp"
@@ -14,6 +16,8 @@ struct Generation {
     std::unique_ptr<lmdb::Environment> environment;
     BatchTable table;
 };
+/// Of the directory `g<number>`; nothing for other names.
+[[nodiscard]] std::optional<std::uint64_t> generation_number(std::string_view name);
 using GenerationPtr = std::shared_ptr<Generation>;
 
 /// The directories `g<number>` below one directory, each an environment, of which a bounded number is open:

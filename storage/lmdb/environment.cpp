@@ -21,6 +21,7 @@ namespace {
 /// More threads than ever read at once.
 constexpr unsigned kReaders = 254;
 constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kAheadMin = std::uint64_t{256} << 10;
 
 /// A second handle on a file in one process would take the locks of the first with it when it closes.
 class OpenDirectories {
@@ -149,6 +150,7 @@ Result<void> Environment::open_files() {
         if (auto synced = sync_directory(canonical); !synced) return synced;
     }
     allocated_ = file_size(env_);
+    if (!options_.read_only) extend();
     check_readers();
     return {};
 }
@@ -248,11 +250,21 @@ int Environment::allocate(std::uint64_t size) {
     return error;
 }
 
+/// A file that is cut off where its pages are free: a look at them would end the process by a signal.
+void Environment::extend() const {
+    const std::uint64_t used = used_bytes(env_);
+    mdb_filehandle_t handle = -1;
+    if (allocated_ >= used || mdb_env_get_fd(env_, &handle) != MDB_SUCCESS) return;
+    (void)::ftruncate(handle, static_cast<off_t>(used));
+}
+
 Result<void> Environment::reserve(std::size_t bytes) {
     int error = fault(DiskStep::reserve);
-    const std::uint64_t wanted = used_bytes(env_) + bytes;
+    const std::uint64_t used = used_bytes(env_);
+    const std::uint64_t wanted = used + bytes;
+    const std::uint64_t ahead = std::min<std::uint64_t>(options_.preallocate, std::max(used / 16, kAheadMin));
     if (error == 0 && wanted > allocated_ && options_.preallocate > 0) {
-        error = allocate(round_up(wanted, options_.preallocate));
+        error = allocate(round_up(wanted + ahead, kPageBytes));
         // On a nearly full disk what is needed now may still fit.
         if (error == ENOSPC || error == EDQUOT) error = allocate(round_up(wanted, kPageBytes));
     }

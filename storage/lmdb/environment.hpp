@@ -29,7 +29,8 @@ struct EnvironmentOptions {
     /// Bytes of address space at first; doubled when full, up to the limit.
     std::size_t map_size = std::size_t{256} << 20;
     std::size_t map_limit = std::size_t{64} << 30;
-    /// reserve() extends the file by multiples of this.
+    /// The most by which reserve() extends the file beyond what it is asked for: a sixteenth of what is in
+    /// it, at least 256 KiB, but never more than this. 0: it does nothing.
     std::size_t preallocate = std::size_t{16} << 20;
     unsigned tables = 20;
     /// For looking only, also at the store of another process that is running. Nothing can be written then.
@@ -93,6 +94,7 @@ class Environment {
     Result<void> open_files();
     /// Extends the file to `size`; gives an errno.
     int allocate(std::uint64_t size);
+    void extend() const;
     Result<std::vector<Table>> find_tables(const std::vector<const char*>& names) const;
     using Clock = std::chrono::steady_clock;
     /// What a transaction gives back when it leaves.

@@ -505,8 +505,19 @@ Result<std::uint64_t> used_file_bytes(const std::filesystem::path& data_file) {
 Result<void> check_meta_pages(const std::filesystem::path& data_file) {
     File file;
     if (auto opened = file.open(data_file); !opened) return opened;
-    if (auto metas = read_metas(file, data_file); !metas) return Unexpected{metas.error()};
-    return {};
+    const auto metas = read_metas(file, data_file);
+    if (!metas) return Unexpected{metas.error()};
+    // Asked for now: who writes the file at this moment makes it longer before it makes the pages count.
+    std::error_code error;
+    const auto size = std::filesystem::file_size(data_file, error);
+    const std::uint64_t used = (metas->current().last_page + 1) * metas->page_bytes;
+    if (!error && size >= used) return {};
+    // Pages at the end that are free may never have been written.
+    const PageWalk found = Walker(file, *metas, {}).run();
+    if (found.faults.empty()) return {};
+    return fail(StoreError::damaged,
+                fmt::format("{} is no store: it is cut off, {} bytes of {} are there ({})",
+                            data_file.string(), size, used, found.faults.front()));
 }
 
 }  // namespace monodon::storage::lmdb

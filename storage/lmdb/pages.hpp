@@ -56,7 +56,8 @@ struct PageWalk {
 [[nodiscard]] Result<PageWalk> walk_pages(const std::filesystem::path& data_file,
                                           const PageWalkOptions& options = {});
 
-/// The two meta pages and the size of the file only: what a cut-off or foreign file fails at. Cheap.
+/// The two meta pages and the size of the file: what a cut-off or foreign file fails at. Cheap, unless the
+/// file is too short: then all of it is looked at, for what is missing may be free.
 [[nodiscard]] Result<void> check_meta_pages(const std::filesystem::path& data_file);
 
 /// Up to the end of the last page that was ever used; what the file has beyond it is room that was reserved.

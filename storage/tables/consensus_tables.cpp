@@ -46,20 +46,30 @@ class Applier {
     Progress& progress_;
 };
 
-Result<std::size_t> prune_certificates(const ConsensusTables& tables, lmdb::WriteTransaction& transaction,
-                                       Progress& progress, std::size_t most) {
+using Pruned = ConsensusTables::Pruned;
+
+/// The row itself, those of digest and author, and the mark.
+constexpr std::size_t kRowsOfCertificate = 4;
+
+Result<void> prune_certificates(const ConsensusTables& tables, lmdb::WriteTransaction& transaction,
+                                Progress& progress, std::size_t most, Pruned& pruned) {
     auto cursor = tables.certificates.by_slot(transaction);
     if (!cursor) return Unexpected{cursor.error()};
-    std::size_t removed = 0;
     auto row = cursor->first();
-    for (; row && *row && removed < most; row = cursor->first()) {
+    for (; row && *row; row = cursor->first()) {
         const auto slot = read_slot_key((*row)->key);
         if (slot && slot->slot.round > progress.store_floor) break;
         const auto digest = CertificateTable::digest_of(**row);
         const std::vector<Digest> named = CertificateTable::payload_of(**row);
+        const std::size_t rows = kRowsOfCertificate + named.size();
+        if (pruned.rows + rows > most) {
+            pruned.next = rows;
+            return {};
+        }
         // Erased first: erasing elsewhere can move the row that the cursor stands on.
         if (auto erased = cursor->erase(); !erased) return Unexpected{erased.error()};
-        ++removed;
+        ++pruned.entries;
+        pruned.rows += rows;
         if (progress.certificates > 0) --progress.certificates;
         if (slot) {
             auto erased = tables.certificates.erase_indices(transaction, *slot, digest);
@@ -72,24 +82,28 @@ Result<std::size_t> prune_certificates(const ConsensusTables& tables, lmdb::Writ
         }
     }
     if (!row) return Unexpected{row.error()};
-    return removed;
+    return {};
 }
 
-Result<std::size_t> prune_commits(const ConsensusTables& tables, lmdb::WriteTransaction& transaction,
-                                  Progress& progress, std::size_t most) {
+Result<void> prune_commits(const ConsensusTables& tables, lmdb::WriteTransaction& transaction,
+                           Progress& progress, std::size_t most, Pruned& pruned) {
     auto cursor = tables.commits.by_index(transaction);
     if (!cursor) return Unexpected{cursor.error()};
-    std::size_t removed = 0;
     auto row = cursor->first();
-    for (; row && *row && removed < most; row = cursor->first()) {
+    for (; row && *row; row = cursor->first()) {
         const auto index = read_index_key((*row)->key);
         if (index && *index > progress.commit_floor) break;
+        if (pruned.rows == most) {
+            pruned.next = 1;
+            return {};
+        }
         if (auto erased = cursor->erase(); !erased) return Unexpected{erased.error()};
-        ++removed;
+        ++pruned.entries;
+        ++pruned.rows;
         if (progress.commits > 0) --progress.commits;
     }
     if (!row) return Unexpected{row.error()};
-    return removed;
+    return {};
 }
 
 }  // namespace
@@ -119,13 +133,13 @@ Result<void> ConsensusTables::apply(lmdb::WriteTransaction& transaction, const d
     return std::visit(Applier(*this, transaction, progress), record);
 }
 
-Result<std::size_t> ConsensusTables::prune(lmdb::WriteTransaction& transaction, Progress& progress,
-                                           std::size_t most) const {
-    auto first = prune_certificates(*this, transaction, progress, most);
-    if (!first || *first == most) return first;
-    auto second = prune_commits(*this, transaction, progress, most - *first);
-    if (!second) return second;
-    return *first + *second;
+Result<ConsensusTables::Pruned> ConsensusTables::prune(lmdb::WriteTransaction& transaction,
+                                                       Progress& progress, std::size_t most) const {
+    Pruned pruned;
+    auto done = prune_certificates(*this, transaction, progress, most, pruned);
+    if (done && pruned.next == 0) done = prune_commits(*this, transaction, progress, most, pruned);
+    if (!done) return Unexpected{done.error()};
+    return pruned;
 }
 
 }  // namespace monodon::storage

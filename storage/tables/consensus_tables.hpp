@@ -28,10 +28,18 @@ struct ConsensusTables {
     /// Writes one record as part of what `progress` counts.
     [[nodiscard]] Result<void> apply(lmdb::WriteTransaction& transaction, const dag::Record& record,
                                      Progress& progress) const;
-    /// Removes at most `most` rows, certificates and commits, that the floors of `progress` have left behind;
-    /// gives how many.
-    [[nodiscard]] Result<std::size_t> prune(lmdb::WriteTransaction& transaction, Progress& progress,
-                                            std::size_t most) const;
+    struct Pruned {
+        /// Certificates and commits.
+        std::size_t entries = 0;
+        /// Rows of all tables, which is what takes room.
+        std::size_t rows = 0;
+        /// The rows of the next one would have been too many; 0 if nothing is left to remove.
+        std::size_t next = 0;
+    };
+    /// Removes what the floors of `progress` have left behind: certificates and commits, each with all of its
+    /// rows or not at all, and at most `most` rows.
+    [[nodiscard]] Result<Pruned> prune(lmdb::WriteTransaction& transaction, Progress& progress,
+                                       std::size_t most) const;
 };
 
 }  // namespace monodon::storage

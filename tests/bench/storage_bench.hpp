@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "storage/batch_store.hpp"
 #include "storage/consensus_store.hpp"
+#include "storage/recovery_strategy.hpp"
 
 /// Shared by the parts of the storage benchmark: what a figure is, and a store to measure.
 namespace monodon::storage::bench {
@@ -33,6 +35,11 @@ using Clock = std::chrono::steady_clock;
 }
 /// Of times in seconds, in microseconds.
 [[nodiscard]] double quantile_us(std::vector<double> seconds, double share);
+
+[[nodiscard]] inline double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    return values.at(values.size() / 2);
+}
 
 /// Ends the process with a sentence if this is an error.
 template <class T>
@@ -62,6 +69,23 @@ class Arrivals {
     std::size_t count_ = 0;
 };
 
+/// A file that is there with all its blocks: nothing but the sync is measured.
+class BareFile {
+ public:
+    explicit BareFile(const std::filesystem::path& path);
+    ~BareFile();
+    BareFile(const BareFile&) = delete;
+    BareFile& operator=(const BareFile&) = delete;
+
+    /// Writes a page and syncs it; the seconds.
+    double write_and_sync();
+
+ private:
+    const int file_;
+    const std::string page_;
+    std::uint64_t next_ = 0;
+};
+
 /// A batch of its own for each number, though all share one body: the store does not hash again.
 struct Batches {
     explicit Batches(std::size_t bytes);
@@ -69,6 +93,7 @@ struct Batches {
     SharedBytes body;
 };
 
+[[nodiscard]] std::string recovery_name(std::uint64_t certificates, RecoveryStrategy strategy);
 void measure_recovery(const std::filesystem::path& directory, std::uint64_t certificates, Figures& figures);
 void measure_writes(const std::filesystem::path& directory, Figures& figures);
 void measure_sizes(const std::filesystem::path& directory, Figures& figures);

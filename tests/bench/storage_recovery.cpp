@@ -126,8 +126,7 @@ void measure_recovery(const std::filesystem::path& directory, std::uint64_t cert
             warm.push_back(one.seconds);
             peak = std::max(peak, one.peak_megabytes);
         }
-        const auto name =
-            fmt::format("recovery of {} certificates, {}", certificates, describe(each.strategy));
+        const auto name = recovery_name(certificates, each.strategy);
         figures.push_back(
             {name, quantile_us(warm, 0.5) / 1e6, "s", each.goals.at(size), true, each.required.at(size)});
         figures.push_back({name + ", cold", cold.seconds, "s"});

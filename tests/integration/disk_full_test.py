@@ -94,14 +94,14 @@ def use_and_fill(committee, disk):
     check(error["code"] == "no_room" and "free on the disk" in error["message"], f"{error}")
     status, text = readiness(committee, VICTIM)
     check(status == 503 and "[-]disk" in text and "free" in text, f"readiness: {status} {text}")
-    # What was reserved ahead is used up, some 30 MB at most, then writing stops. Pruning waits before that,
+    # What was reserved ahead is used up, a few MB, then writing stops. Pruning waits before that,
     # so the writer's word is not enough. The others do not wait for it.
     def stands_still():
         check(process.poll() is None, f"the full node has ended with {process.poll()}")
         if not stalled(committee, VICTIM):
             return False
         here, there = committee.status(VICTIM)["commit"], committee.status("v0")["commit"]
-        committee.wait_commit("v0", there + 100)
+        committee.wait_commit("v0", there + 30)
         return committee.status(VICTIM)["commit"] == here
 
     wait_until("the full node to stand still", stands_still, 360)

@@ -23,6 +23,8 @@ MONODON = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "monodon"
 PATIENCE = 60
 READY = 120
 LOG_TAIL = 25
+# Requests on a connection before their answers are read.
+AT_ONCE = 64
 
 
 class Wrong(Exception):
@@ -85,6 +87,19 @@ def request(connection, method, target, body=None):
     connection.request(method, target, body=body)
     reply = connection.getresponse()
     return reply.status, reply.headers, reply.read()
+
+
+def read_answer(stream):
+    """(status, body) of the next answer in a stream of them."""
+    first = stream.readline().split()
+    if len(first) < 2:
+        raise http.client.BadStatusLine("the connection was closed")
+    length = 0
+    while (line := stream.readline().strip()):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    return int(first[1]), stream.read(length)
 
 
 class Committee:
@@ -199,6 +214,23 @@ class Committee:
         check(status in (200, 404), f"GET /v1/kv/{key} at {name}: {status} {body[:200]!r}")
         return body.decode() if status == 200 else None
 
+    def read_many(self, name, keys):
+        """The values of many keys, each asked for before the answer to the one before has come."""
+        address = self.address(name)
+        host, port = address.rsplit(":", 1)
+        found = []
+        stream = socket.create_connection((host, int(port)), timeout=70)
+        with stream, stream.makefile("rb") as answers:
+            for begin in range(0, len(keys), AT_ONCE):
+                part = keys[begin:begin + AT_ONCE]
+                stream.sendall(b"".join(b"GET /v1/kv/%s HTTP/1.1\r\nHost: %s\r\n\r\n"
+                                        % (key.encode(), address.encode()) for key in part))
+                for key in part:
+                    status, body = read_answer(answers)
+                    check(status in (200, 404), f"GET /v1/kv/{key} at {name}: {status} {body[:200]!r}")
+                    found.append(body.decode() if status == 200 else None)
+        return found
+
     # ---- what a test waits for
 
     def wait_commit(self, name, index, seconds=PATIENCE):
@@ -241,14 +273,17 @@ class Committee:
 
     # ---- the end
 
-    def close(self):
+    def close(self, keep=False):
         for process in self.started:
             if process.poll() is None:
                 process.kill()
             process.wait()
         if (self.dir / "testnet.json").exists():
             monodon("testnet", "down", "--dir", self.dir)
-        shutil.rmtree(self.root, ignore_errors=True)
+        if keep:
+            print(f"what it left is in {self.root}")
+        else:
+            shutil.rmtree(self.root, ignore_errors=True)
 
     def print_state(self):
         """How the nodes are, and the ends of their logs."""
@@ -306,6 +341,11 @@ class Load:
         with self._lock:
             return len(self.acknowledged)
 
+    def known(self):
+        """(key, value) of what was acknowledged, in the order in which it was."""
+        with self._lock:
+            return list(self.acknowledged.items())
+
     def wait_for(self, more, seconds=PATIENCE):
         """Until so many more are acknowledged."""
         wanted = self.count() + more
@@ -334,8 +374,9 @@ def percentile(values, share):
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def run(test, validators=4):
-    """Runs one test with a committee of its own; the exit code of the script."""
+def run(test, validators=4, keep=False):
+    """Runs one test with a committee of its own; the exit code of the script. `keep` leaves the homes of a
+    test that failed."""
     committee = Committee(validators)
     # An interrupted or timed-out test leaves nothing behind either.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -349,5 +390,5 @@ def run(test, validators=4):
         print(f"FAILED after {time.monotonic() - begin:.1f} s: {error}")
         committee.print_state()
     finally:
-        committee.close()
+        committee.close(keep and code != 0)
     return code

@@ -85,3 +85,10 @@ TEST_CASE("a quorum that is connected and silent is none") {
     fixture.engine.grown = Time{};
     CHECK(fixture.at(8s).no_quorum.empty());
 }
+
+TEST_CASE("how old the last commit may be follows from the rounds of an idle committee") {
+    CHECK(commit_age_max(1s) == 15s);
+    CHECK(commit_age_max(10ms) < 6s);
+    // With rounds a minute apart a quarter of a minute without a commit is nothing.
+    CHECK(commit_age_max(60s) > 9min);
+}

@@ -1,5 +1,7 @@
 #include "storage/batch_store.hpp"
 
+#include <fstream>
+
 #include <catch2/catch.hpp>
 
 #include "tests/storage/support.hpp"
@@ -327,6 +329,44 @@ TEST_CASE("a file takes what is in it: reserved room is in proportion, and goes 
     CHECK(size(3) < kMegabyte / 4);
     const auto late = batch(ValidatorIndex{1}, 9, Round{1024});
     CHECK(store->get(late.entry.batch, Round{1024}));
+}
+
+TEST_CASE("a generation that is no store is found at the start, and what to do is said") {
+    const TemporaryDirectory directory;
+    const BatchOptions options = batch_options(directory.path());
+    const auto kept = batch(ValidatorIndex{1}, 1, Round{1024});
+    {
+        const auto store = open_batches(options);
+        store->set_highest_round(Round{1024});
+        put_durably(*store, batch(ValidatorIndex{1}, 1, Round{1}));
+        put_durably(*store, kept);
+    }
+    const auto generation = directory.path() / "g0";
+    const auto check_refused = [&] {
+        const auto opened = BatchStore::open(options);
+        REQUIRE_FALSE(opened);
+        CHECK(opened.error().error == StoreError::damaged);
+        CHECK_THAT(opened.error().text, Catch::Contains("move " + generation.string() + " away"));
+    };
+    std::filesystem::resize_file(generation / "data.mdb", 3 * 4096);
+    check_refused();
+    std::filesystem::resize_file(generation / "data.mdb", 0);
+    check_refused();
+    std::ofstream(generation / "data.mdb") << std::string(20'000, 'x');
+    check_refused();
+    std::filesystem::remove_all(generation);
+    std::ofstream(generation) << "a file";
+    check_refused();
+    std::filesystem::remove(generation);
+    // Names that are no generation are nobody's business; one without a file is a crash while it was made.
+    std::ofstream(directory.path() / "g5x") << "garbage";
+    std::filesystem::create_directory(directory.path() / "g99999999999999999999");
+    std::filesystem::create_directory(directory.path() / "g2");
+    const auto store = open_batches(options);
+    CHECK(store->get(kept.entry.batch, Round{1024}));
+    store->set_highest_round(Round{2048});
+    put_durably(*store, batch(ValidatorIndex{1}, 2, Round{2048}));
+    put_durably(*store, batch(ValidatorIndex{1}, 3, Round{1}));
 }
 
 TEST_CASE("a removal that a crash cut short is finished at the next start") {

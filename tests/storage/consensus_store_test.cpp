@@ -230,7 +230,7 @@ TEST_CASE("a full disk that pruning meets is forgotten once pruning goes on") {
     store->prune({dag::Round{10}, dag::CommitIndex{10}});
     REQUIRE(eventually([&] { return store->stats().stalled.has_value(); }));
     faults.times = 0;
-    CHECK(eventually([&] { return store->pruned_rows() == 50; }));
+    CHECK(eventually([&] { return store->pruned() == 50; }));
     CHECK(eventually([&] { return !store->stats().stalled; }));
 }
 
@@ -263,7 +263,7 @@ TEST_CASE("small writes that find room do not end the stall of a pruning that fi
         CHECK(still);
     }
     faults.times = 0;
-    CHECK(eventually([&] { return !store->stats().stalled && store->pruned_rows() == 50; }));
+    CHECK(eventually([&] { return !store->stats().stalled && store->pruned() == 50; }));
 }
 
 TEST_CASE("a store on a full disk can be closed") {

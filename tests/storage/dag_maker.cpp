@@ -66,14 +66,15 @@ std::vector<dag::Record> DagMaker::MadeRound::records() const {
     return records;
 }
 
-DagMaker::MadeRound DagMaker::add_round(std::uint64_t salt) {
+DagMaker::MadeRound DagMaker::add_round(std::uint64_t salt, const std::vector<dag::PayloadEntry>& payload) {
     round_ = next(round_);
     std::vector<dag::Parent> parents;
     for (const dag::HeaderRef& ref : last_) parents.push_back({ref.author, ref.digest});
     MadeRound made;
     last_.clear();
     for (std::uint16_t author = 0; author < 4; ++author) {
-        made.certificates.push_back(certificate({round_, dag::ValidatorIndex{author}}, parents, salt));
+        const auto& named = author == 0 ? payload : std::vector<dag::PayloadEntry>();
+        made.certificates.push_back(certificate({round_, dag::ValidatorIndex{author}}, parents, salt, named));
         last_.push_back(made.certificates.back()->ref());
     }
     dag::Commit commit;

@@ -100,7 +100,7 @@ TEST_CASE("pruned rounds leave whole, with all their indices, and recovery finds
     const Round floor{179};
     REQUIRE(stores.pruned_to(floor));
     REQUIRE(eventually([&] { return stores.reader->first_commit() == CommitIndex{149}; }));
-    REQUIRE(eventually([&] { return stores.consensus->pruned_rows() == 179 * 4 + 148; }));
+    REQUIRE(eventually([&] { return stores.consensus->pruned() == 179 * 4 + 148; }));
     const Progress progress = stores.reader->progress();
     CHECK(progress.store_floor == floor);
     CHECK(progress.certificates == (300 - 179) * 4);
@@ -145,4 +145,31 @@ TEST_CASE("pruning keeps up with writing, and the file stops growing") {
     CHECK(stores.pruned_to(Round{3000 - 100 - 21}));
     // 3,000 rounds were written; 121 with their commits stay.
     CHECK(stores.reader->progress().certificates == 121 * 4);
+}
+
+TEST_CASE("a certificate that names many batches leaves whole, though its rows are more than a slice") {
+    Stores stores(4096, 50);
+    std::vector<dag::PayloadEntry> payload;
+    for (std::uint64_t at = 0; at < 200; ++at)
+        payload.push_back(batch(ValidatorIndex{0}, at, Round{1}, 40).entry);
+    for (int round = 0; round < 20; ++round)
+        stores.consensus->write(stores.maker.add_round(0, payload).records(), {});
+    stores.consensus->write({dag::GraphFloorRecord{Round{15}}}, {});
+    flush(*stores.consensus);
+    CHECK(stores.reader->certificates_of(payload[7].batch, 100).size() == 20);
+    stores.consensus->prune({Round{12}, CommitIndex{12}});
+    REQUIRE(eventually([&] { return !stores.consensus->pruning(); }));
+    CHECK(stores.consensus->pruned() == 12 * 4 + 12);
+    CHECK(stores.reader->certificates_of(payload[7].batch, 100).size() == 8);
+    CHECK(verify_store(*stores.consensus, four_members()).faults.empty());
+}
+
+TEST_CASE("the room that is taken ahead stays in proportion to a small store, also for pruning") {
+    Stores stores;
+    for (int round = 0; round < 300; ++round) stores.grow(1);
+    stores.consensus->prune({Round{200}, CommitIndex{200}});
+    REQUIRE(eventually([&] { return !stores.consensus->pruning(); }));
+    const auto stats = stores.consensus->environment().stats();
+    // With the rows of a whole slice it would be 8 MB.
+    CHECK(stats.file_bytes < stats.used_bytes + (std::uint64_t{2} << 20));
 }

@@ -45,7 +45,8 @@ class DagMaker {
         /// All of the above as one write, certificates first.
         [[nodiscard]] std::vector<dag::Record> records() const;
     };
-    MadeRound add_round(std::uint64_t salt = 0);
+    /// `payload` is what the certificate of member 0 names.
+    MadeRound add_round(std::uint64_t salt = 0, const std::vector<dag::PayloadEntry>& payload = {});
     /// Goes on from what a store holds.
     void resume(const dag::RecoveredState& state);
     [[nodiscard]] dag::Round round() const { return round_; }
