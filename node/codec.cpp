@@ -2,7 +2,7 @@
 
 #include "net/core/check.hpp"
 #include "net/wire/pack.hpp"
-#include "node/worker.hpp"
+#include "node/submission.hpp"
 
 namespace monodon::node {
 
@@ -107,7 +107,9 @@ std::optional<SubmitReply> decode_submit_reply(ByteView payload) {
     for (std::uint32_t left = reader->array_between(0, kSubmissionTransactionsMax); left > 0; --left) {
         reader->array(2);
         const std::uint32_t position = reader->u32();
-        reply.refused.push_back({position, static_cast<Refusal>(reader->u8(4))});
+        const std::uint8_t why = reader->u8(kRefusals - 1);
+        if (why == 0) reader->fail();
+        reply.refused.push_back({position, static_cast<Refusal>(why)});
     }
     for (std::uint32_t left = reader->array_between(0, kStages); left > 0; --left) {
         reader->array(3);

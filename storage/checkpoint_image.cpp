@@ -100,6 +100,8 @@ class SegmentReader {
         });
         for (std::uint16_t left = others; left > 0 && reader_.ok(); --left) {
             const auto author = dag::ValidatorIndex{reader_.u16()};
+            // Who writes this certificate into another file looks its parents up by author.
+            if (author.value() >= dag::kCommitteeMax) return reader_.fail();
             header.parents.push_back({author, reader_.digest()});
         }
         if (!inside.empty() && others > 0) std::ranges::sort(header.parents, {}, &dag::Parent::author);

@@ -30,7 +30,7 @@ class RepeatedKeys {
     static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
-    [[nodiscard]] const std::string& repeated() const { return repeated_; }
+    [[nodiscard]] const std::optional<std::string>& repeated() const { return repeated_; }
 
     bool on_document_begin(json::error_code&) { return true; }
     bool on_document_end(json::error_code&) { return true; }
@@ -68,7 +68,8 @@ class RepeatedKeys {
  private:
     std::vector<std::set<std::string>> open_;
     std::string key_;
-    std::string repeated_;
+    /// Any key can be, the empty one too.
+    std::optional<std::string> repeated_;
 };
 
 }  // namespace
@@ -79,9 +80,8 @@ Expected<json::value, std::string> parse_strict_json(std::string_view text) {
     if (error) return Unexpected{"not JSON: " + error.message()};
     json::basic_parser<RepeatedKeys> parser(options());
     (void)parser.write_some(false, text.data(), text.size(), error);
-    const std::string& repeated = parser.handler().repeated();
-    if (!repeated.empty())
-        return Unexpected{fmt::format("the key \"{}\" stands twice in one object", repeated)};
+    const std::optional<std::string>& repeated = parser.handler().repeated();
+    if (repeated) return Unexpected{fmt::format("the key \"{}\" stands twice in one object", *repeated)};
     return value;
 }
 

@@ -243,6 +243,7 @@ TEST_CASE("text that is not one JSON object is refused") {
         {"{'stakes': [1]}", "not JSON"},
         {R"({"stakes": [1,]})", "not JSON"},
         {"{\"stakes\": \"\xff\"}", "not JSON"},
+        {R"({"": 1, "": 2})", "\"\" stands twice"},
         {std::string(100000, '['), "not JSON"},
         {std::string(32 * 1024 * 1024 + 1, ' '), "longer than 32 MiB"},
     });

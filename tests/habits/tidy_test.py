@@ -57,7 +57,10 @@ BAD = {
     ],
     "history": [("net/a.cpp", "// This now uses a map.\nint x;\n")],
     "machine-path": [("net/README.md", "see /work/main\n"), ("net/a.cpp", 'auto p = "/home/me/x";\n')],
-    "large-file": [("tests/conformance/cases.json", "0" * (400 * 1024) + "\n")],
+    "large-file": [
+        ("tests/conformance/cases.json", "0" * (400 * 1024) + "\n"),
+        ("tests/fuzz/corpus/pack/found-1", "0" * (400 * 1024 + 1)),
+    ],
     "home": [("node/a.cpp", "#include <spdlog/spdlog.h>\n"), ("node/a.cpp", "#include <lmdb.h>\n")],
     "last-line": [("net/README.md", "no newline"), ("net/README.md", "two\n\n")],
     "trailing-space": [("net/README.md", "end \n")],
@@ -91,6 +94,7 @@ GOOD = [
     ("tests/a.cpp", 'TEST_CASE("a rule holds", "[dag]") { CHECK(x == true); }\n'),
     ("tools/a", "#!/usr/bin/env bash\nset -euo pipefail\nmktemp -d /tmp/x.XXXXXX\n"),
     ("tools/README.md", "an example: https://example.org/work/x and $HOME/home/x\n"),
+    ("tests/fuzz/corpus/genesis/found-1", "\tno form, and no newline "),
     ("tools/data.json", '{"long": "' + "x" * 200 + '"}\n'),
 ]
 READMES = [(f"{room}README.md", "x\n") for room in tidy.ROOMS]

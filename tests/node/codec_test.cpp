@@ -84,4 +84,10 @@ TEST_CASE("the answer to a submission comes back as it was") {
     CHECK(decoded->reached[1].commit == dag::CommitIndex{8});
     CHECK(decoded->reached[1].since_arrival == Duration(2000));
     refuses_other_lengths(*encoded, [](const Bytes& bytes) { return decode_submit_reply(bytes); });
+    // The reasons that there are, and no other number.
+    for (std::uint64_t why = 0; why <= kRefusals; ++why) {
+        PackWriter writer;
+        writer.array(3).u64(1).array(1).array(2).u64(0).u64(why).array(0);
+        CHECK(decode_submit_reply(writer.view()).has_value() == (why >= 1 && why < kRefusals));
+    }
 }

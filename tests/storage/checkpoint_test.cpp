@@ -133,6 +133,13 @@ TEST_CASE("what a segment holds comes out of it bit for bit, whatever its parent
         CHECK(none.empty());
     }
     CHECK_FALSE(read_segment(plain, dag::Epoch{7}, Round{0}, read));
+
+    // A parent by an author that no committee has.
+    Bytes stranger = plain;
+    const auto found = std::ranges::search(stranger, sha256(as_bytes("elsewhere")).bytes);
+    REQUIRE_FALSE(found.empty());
+    *(found.begin() - 2) = dag::kCommitteeMax;
+    CHECK_FALSE(read_segment(stranger, four_members().epoch(), Round{0}, read));
 }
 
 TEST_CASE("a consensus state comes back as it was, and no truncation of it is taken for one") {
