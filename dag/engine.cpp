@@ -9,10 +9,6 @@ namespace monodon::dag {
 
 namespace {
 
-/// Commits on their way to execution above which no more history is fetched: execution is the bottleneck
-/// then, or at an observer the batches.
-constexpr std::size_t kUnexecutedMax = 1024;
-
 std::uint64_t retention(const EngineConfig& config) {
     const std::uint64_t wanted = config.retention == 0 ? 3 * config.ordering.window : config.retention;
     return std::max(wanted, config.ordering.window + 1);
@@ -102,10 +98,7 @@ void Engine::State::on(const VoteReceived& event) { count_vote(*event.vote); }
 void Engine::State::on(const CertificateReceived& event) {
     if (behind()) return;
     note_heard(event.certificate->header);
-    // Members make no payload while they execute too little (A8); nobody waits for an observer, so it takes
-    // no more than it has room for, and fetches the rest when it has caught up.
-    const bool swamped = !self_ && commits_waiting() >= kUnexecutedMax;
-    if (!halted_ && !swamped) accept(event.certificate);
+    if (!halted_ && !swamped()) accept(event.certificate);
 }
 
 void Engine::State::on(const BatchStored& event) {

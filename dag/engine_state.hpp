@@ -27,6 +27,10 @@ namespace monodon::dag {
 /// orders, engine_production.cpp votes and proposes, engine_signing.cpp says whether it may.
 class Engine::State {
  public:
+    /// Commits on their way to execution above which no more history is fetched: execution is the bottleneck
+    /// then, or at an observer the batches.
+    static constexpr std::uint64_t kUnexecutedMax = 1024;
+
     State(EngineConfig config, const Committee& committee, std::optional<Seat> seat, const DagReader& reader,
           RecoveredState recovered);
 
@@ -86,6 +90,9 @@ class Engine::State {
     [[nodiscard]] std::uint64_t commits_waiting() const {
         return last_commit_.index.value() - executed_.value();
     }
+    /// Members make no payload while they execute too little (A8). Nobody waits for an observer: it takes no
+    /// more certificates then, and fetches them when it has caught up.
+    [[nodiscard]] bool swamped() const { return !self_ && commits_waiting() >= kUnexecutedMax; }
     void halt(std::string reason);
 
     // ---- graph and order: engine_graph.cpp

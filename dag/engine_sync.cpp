@@ -51,15 +51,15 @@ AuthorSet Engine::State::connected() const {
     for (std::size_t at = 0; at < members_.size(); ++at) {
         if (members_[at].connected) others.insert(ValidatorIndex{static_cast<std::uint16_t>(at)});
     }
-    others.erase(self_);
+    if (self_) others.erase(*self_);
     return others;
 }
 
 void Engine::State::sync_rounds() {
     if (scan_until_ && (!scan_ || now_ >= *scan_until_)) scan_until_.reset();
-    if (behind()) return;
+    if (behind() || swamped()) return;
     AuthorSet quorum = connected();
-    quorum.insert(self_);
+    if (self_) quorum.insert(*self_);
     // By then others have shown how far they are, and ranges do what lies above the graph.
     if (scan_wanted_ && !looking_ && committee_.is_quorum(quorum)) {
         scan_wanted_ = false;

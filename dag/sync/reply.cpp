@@ -21,7 +21,7 @@ ReplyBody read(const Certificates& response, const ReplyChecks& checks) {
     return reply;
 }
 
-ReplyBody read(ValidatorIndex self, const HighestRound& response, const ReplyChecks& checks) {
+ReplyBody read(std::optional<ValidatorIndex> self, const HighestRound& response, const ReplyChecks& checks) {
     HighestRoundReply reply;
     reply.held = response.held;
     if (response.certificate) {
@@ -51,7 +51,7 @@ ReplyBody read(const SyncError& error) {
 
 }  // namespace
 
-std::optional<ReplyBody> read_reply(ValidatorIndex self, const SyncRequest& request,
+std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self, const SyncRequest& request,
                                     const SyncResponse& response, const ReplyChecks& checks) {
     if (!fits(request, response)) return bad_reply();
     if (const auto* error = std::get_if<SyncError>(&response)) return read(*error);

@@ -29,14 +29,14 @@ KnownRounds known_rounds(const Graph& graph, const Suspended& suspended, Round f
     return known;
 }
 
-RoundSync::RoundSync(Goal goal, ValidatorIndex self, Duration timeout, Preference& preference)
+RoundSync::RoundSync(Goal goal, std::optional<ValidatorIndex> self, Duration timeout, Preference& preference)
     : self_(self),
       timeout_(timeout),
       preference_(&preference),
       peers_(goal.peers),
       cursor_(std::max(goal.first, Round{1})),
       last_(goal.last) {
-    peers_.erase(self_);
+    if (self) peers_.erase(*self);
 }
 
 RoundSync::Stretch RoundSync::take_stretch() {

@@ -25,7 +25,7 @@ class RoundSync {
         Round last;
     };
     /// Keeps a reference to the preference.
-    RoundSync(Goal goal, ValidatorIndex self, Duration timeout, Preference& preference);
+    RoundSync(Goal goal, std::optional<ValidatorIndex> self, Duration timeout, Preference& preference);
 
     void poll(Time now, const Graph& graph, const Suspended& suspended, RequestIds& ids, Effects& out);
     /// False if the request is not ours.
