@@ -67,7 +67,7 @@ class Done {
     std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-std::string name_of(const Settings& settings, const Genesis& genesis,
+std::string node_name(const Settings& settings, const Genesis& genesis,
                     std::optional<dag::ValidatorIndex> self) {
     if (!settings.node.name.empty()) return settings.node.name;
     return self ? genesis.member(*self).name : "observer";
@@ -84,7 +84,7 @@ Node::Impl::Impl(NodeOptions options, storage::Home home, KeyPair key, Genesis g
       key_(std::move(key)),
       genesis_(std::move(genesis)),
       self_(self),
-      name_(name_of(options_.config.settings(), genesis_, self)),
+      name_(node_name(options_.config.settings(), genesis_, self)),
       started_(net::now()),
       verification_(genesis_.committee(), signatures_),
       repair_(self_, genesis_.committee().size()) {
