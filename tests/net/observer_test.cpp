@@ -147,10 +147,10 @@ TEST_CASE("observers have a limited number of places, of which a member needs no
     next.greet(committee.config_of(0), Role::observer);
 }
 
-TEST_CASE("observers from one address have as many places as clients from there") {
+TEST_CASE("observers from one address have so many places, and so have those of one network") {
     Committee committee(1, [](std::size_t, NetworkConfig& config) {
         config.limits.loopback_exempt = false;
-        config.limits.clients_per_address = 2;
+        config.limits.observers_per_address = 2;
     });
     RawPeer first(committee.ports[0], KeyPair::generate());
     first.greet(committee.config_of(0), Role::observer);
@@ -160,6 +160,17 @@ TEST_CASE("observers from one address have as many places as clients from there"
     third.secure();
     third.send_hello(observer_hello(committee.config_of(0), 7));
     CHECK(third.read_to_end() == GoawayReason::too_many_connections);
+
+    Committee narrow(1, [](std::size_t, NetworkConfig& config) {
+        config.limits.loopback_exempt = false;
+        config.limits.observers_per_network = 1;
+    });
+    RawPeer only(narrow.ports[0], KeyPair::generate());
+    only.greet(narrow.config_of(0), Role::observer);
+    RawPeer beside(narrow.ports[0], KeyPair::generate());
+    beside.secure();
+    beside.send_hello(observer_hello(narrow.config_of(0), 8));
+    CHECK(beside.read_to_end() == GoawayReason::too_many_connections);
 }
 
 TEST_CASE("an observer that connects again takes its own place") {

@@ -137,6 +137,8 @@ Hello hello_from(const NetworkConfig& config, Role role) {
     hello.role = role;
     hello.agent = "raw";
     for (const MethodInfo& info : all_methods()) {
+        // It is not asked for peers: that would come between what a test sends and expects.
+        if (info.method == Method::get_peers) continue;
         hello.methods.push_back({static_cast<std::uint16_t>(info.method), info.version});
     }
     hello.limits = {64, 16, 4, kMessageBytesMax};
