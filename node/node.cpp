@@ -68,7 +68,7 @@ class Done {
 };
 
 std::string node_name(const Settings& settings, const Genesis& genesis,
-                    std::optional<dag::ValidatorIndex> self) {
+                      std::optional<dag::ValidatorIndex> self) {
     if (!settings.node.name.empty()) return settings.node.name;
     return self ? genesis.member(*self).name : "observer";
 }

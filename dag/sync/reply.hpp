@@ -14,7 +14,8 @@ struct ReplyChecks {
 
 /// What the engine of `self` is told of a response: all of it verified and asked for, or that it failed.
 /// Nothing for batches: they are told when they are stored.
-[[nodiscard]] std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self, const SyncRequest& request,
-                                                  const SyncResponse& response, const ReplyChecks& checks);
+[[nodiscard]] std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self,
+                                                  const SyncRequest& request, const SyncResponse& response,
+                                                  const ReplyChecks& checks);
 
 }  // namespace monodon::dag

@@ -30,8 +30,7 @@ KnownRounds known_rounds(const Graph& graph, const Suspended& suspended, Round f
 }
 
 RoundSync::RoundSync(Goal goal, std::optional<ValidatorIndex> self, Duration timeout, Preference& preference)
-    : self_(self),
-      timeout_(timeout),
+    : timeout_(timeout),
       preference_(&preference),
       peers_(goal.peers),
       cursor_(std::max(goal.first, Round{1})),

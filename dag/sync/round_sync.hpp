@@ -55,7 +55,6 @@ class RoundSync {
     [[nodiscard]] bool has_more() const { return !again_.empty() || cursor_ <= last_; }
     [[nodiscard]] Stretch take_stretch();
 
-    ValidatorIndex self_;
     Duration timeout_;
     Preference* preference_;
     AuthorSet peers_;
