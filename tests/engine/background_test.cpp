@@ -28,7 +28,7 @@ TEST_CASE(
     const StubSigner signer(1);
     EngineConfig config;
     config.notice_forgotten = false;
-    Engine engine(config, committee, ValidatorIndex{0}, signer, reader, {});
+    Engine engine(config, committee, Seat{ValidatorIndex{0}, signer}, reader, {});
     Effects out;
     engine.step(Started{}, Time{}, out);
     for (std::uint16_t peer = 1; peer < 4; ++peer) {

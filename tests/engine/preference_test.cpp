@@ -107,7 +107,7 @@ TEST_CASE("the engine asks by the ratings that it was given last") {
         [[nodiscard]] CommitPtr commit(CommitIndex) const override { return nullptr; }
     } const reader;
     const StubSigner signer(1);
-    Engine engine({}, committee, member(0), signer, reader, {});
+    Engine engine({}, committee, Seat{member(0), signer}, reader, {});
     Effects out;
     engine.step(Started{}, Time{}, out);
     for (std::uint16_t peer = 1; peer < 4; ++peer) engine.step(PeerChanged{member(peer), true}, Time{}, out);
