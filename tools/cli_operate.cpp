@@ -90,6 +90,11 @@ void add_testnet_up(CLI::App& testnet, Invocation& invocation) {
         ->add_option("--observers", options->observers,
                      "Observers beside it (0); an existing testnet gets those that it lacks")
         ->type_name("N");
+    command
+        ->add_option("--seeds", options->seeds,
+                     "All know the addresses of so many validators and find the others from there; else the "
+                     "genesis file has all addresses")
+        ->type_name("K");
     command->add_option("--dir", options->dir, "Directory of the testnet (or MONODON_DIR; else ./net)")
         ->type_name("DIR");
     command->add_flag("--api,!--no-api", options->api, "With or without the public API (with)");

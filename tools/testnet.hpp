@@ -18,6 +18,9 @@ struct TestnetUp {
     std::optional<unsigned> validators;
     /// Beside the committee. Those that an existing testnet lacks are made.
     std::optional<unsigned> observers;
+    /// Of a new committee: all know the addresses of so many validators and nothing else. Nothing: the
+    /// genesis file has the addresses of all.
+    std::optional<unsigned> seeds;
     bool api = true;
     /// `key=value` for every node, and `name:key=value` for one. They stay until they are given anew.
     std::vector<std::string> settings;

@@ -125,6 +125,17 @@ Result<void> check_unused(const TestnetDir& testnet) {
                                root, fmt::join(held, ", ")));
 }
 
+/// Everybody has the addresses of the first members, as seeds, and nobody's otherwise.
+void know_only(TestnetDir& testnet, std::vector<node::GenesisMember>& members, unsigned seeds) {
+    std::vector<std::string> known;
+    for (node::GenesisMember& member : members) {
+        if (known.size() < seeds) known.push_back(member.addresses.front());
+        member.addresses.clear();
+    }
+    for (TestnetNode& node : testnet.nodes())
+        lay_over(node.settings, fmt::format("net.seeds={}", fmt::join(known, ",")));
+}
+
 }  // namespace
 
 std::uint16_t port_of(const Descriptor& listener) {
@@ -149,6 +160,10 @@ Result<TestnetDir> plan_testnet(const TestnetUp& options) {
         return failure(kExitUsage,
                        fmt::format("-n {}: a committee has 1 to {} validators", count, kValidatorsMax));
     }
+    if (options.seeds && (*options.seeds == 0 || *options.seeds > count)) {
+        return failure(kExitUsage,
+                       fmt::format("--seeds {}: 1 to {} of the validators", *options.seeds, count));
+    }
     TestnetDir testnet(options.dir);
     for (unsigned index = 0; index < count; ++index) {
         testnet.nodes().push_back({fmt::format("v{}", index), {}, {}, {}});
@@ -163,7 +178,7 @@ Result<TestnetDir> plan_testnet(const TestnetUp& options) {
     return testnet;
 }
 
-Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api) {
+Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api, std::optional<unsigned> seeds) {
     std::vector<Listeners> listeners;
     for (TestnetNode& node : testnet.nodes()) {
         auto sockets = listen_first(node, api);
@@ -176,6 +191,7 @@ Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api) {
         if (!peer) return Unexpected{peer.error()};
         if (!node.observer) members.push_back({node.name, *peer, 1, {node.peer_address}});
     }
+    if (seeds) know_only(testnet, members, *seeds);
     if (auto saved = save_genesis(testnet, std::move(members)); !saved) return Unexpected{saved.error()};
     return listeners;
 }
@@ -191,6 +207,10 @@ Result<std::vector<Listeners>> add_observers(TestnetDir& testnet, unsigned obser
     std::vector<Listeners> listeners;
     while (testnet.observers() < observers) {
         TestnetNode node = observer(testnet.observers());
+        // What it begins with where the genesis file has no addresses.
+        for (const std::string& setting : testnet.nodes().front().settings) {
+            if (setting.starts_with("net.seeds=")) node.settings.push_back(setting);
+        }
         auto sockets = listen_first(node, api);
         if (!sockets) return Unexpected{sockets.error()};
         if (const auto peer = make_home(testnet, node); !peer) return Unexpected{peer.error()};

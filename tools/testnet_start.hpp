@@ -24,7 +24,9 @@ struct Listeners {
 [[nodiscard]] Result<TestnetDir> plan_testnet(const TestnetUp& options);
 /// Makes a planned committee: listeners, then keys, homes and genesis. The listeners are those of its nodes,
 /// in order; their addresses go into the nodes.
-[[nodiscard]] Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api);
+/// With `seeds`, the first so many are what all know, and the genesis file has no addresses.
+[[nodiscard]] Result<std::vector<Listeners>> make_testnet(TestnetDir& testnet, bool api,
+                                                          std::optional<unsigned> seeds);
 /// Makes the observers that a testnet lacks to have so many; the listeners are those of the new nodes, which
 /// are its last.
 [[nodiscard]] Result<std::vector<Listeners>> add_observers(TestnetDir& testnet, unsigned observers, bool api);

@@ -78,6 +78,10 @@ class Up {
                            fmt::format("{} holds a committee of {}; leave out -n or take another --dir",
                                        options_.dir, size));
         }
+        if (options_.seeds) {
+            return failure(kExitUsage,
+                           fmt::format("{} exists: --seeds is for a new committee", options_.dir));
+        }
         if (options_.observers) {
             const std::size_t known = testnet_.nodes().size();
             auto listeners = add_observers(testnet_, *options_.observers, options_.api);
@@ -91,7 +95,7 @@ class Up {
         auto planned = plan_testnet(options_);
         if (!planned) return Unexpected{planned.error()};
         testnet_ = std::move(*planned);
-        auto listeners = make_testnet(testnet_, options_.api);
+        auto listeners = make_testnet(testnet_, options_.api, options_.seeds);
         if (!listeners) return Unexpected{listeners.error()};
         keep(std::move(*listeners), 0);
         return {};
