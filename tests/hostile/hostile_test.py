@@ -19,6 +19,7 @@ from harness import Wrong, check, run  # noqa: E402
 
 import rows_claims  # noqa: E402
 import rows_connections  # noqa: E402
+import rows_discovery  # noqa: E402
 import rows_frames  # noqa: E402
 import rows_load  # noqa: E402
 import rows_observers  # noqa: E402
@@ -28,7 +29,7 @@ from arena import INSIDER, PAUSE_MAX, WITNESS, Arena  # noqa: E402
 from peer import Closed  # noqa: E402
 
 MODULES = [rows_transport, rows_frames, rows_requests, rows_claims, rows_load,
-           rows_connections, rows_observers]
+           rows_connections, rows_discovery, rows_observers]
 
 
 def wanted(row):

@@ -16,7 +16,8 @@ REQUEST, RESPONSE, ERROR, CANCEL, NOTICE = 0x20, 0x21, 0x22, 0x23, 0x30
 CONTROL, CONSENSUS, INTERACTIVE, DATA, BULK = range(5)
 LAST, ZSTD = 1, 2
 HEADER, VOTE, CERTIFICATE, BATCH, BATCH_ACK = range(1, 6)
-GET_CERTIFICATES, GET_RANGE, GET_BATCHES, GET_HIGHEST, GET_MISSING, SUBMIT = 32, 34, 35, 36, 37, 44
+GET_CERTIFICATES, GET_RANGE, GET_BATCHES, GET_HIGHEST, GET_MISSING = 32, 34, 35, 36, 37
+GET_PEERS, SUBMIT = 42, 44
 MEMBER, OBSERVER, CLIENT = range(3)
 MALFORMED, TOO_LARGE, NOT_FOUND, PRUNED, BUSY, RATE_LIMITED, CANCELLED = 1, 3, 4, 5, 6, 7, 9
 WRONG_CHAIN, WRONG_GENESIS, WRONG_EPOCH, WRONG_COMMITTEE = 2, 3, 4, 5
@@ -203,9 +204,23 @@ class Peer:
         except Closed:
             return reason
 
+    def goaway_within(self, seconds):
+        """The reason of the GOAWAY that comes in this time, None if there is none and the connection goes
+        on."""
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                self.sock.settimeout(max(0.01, deadline - time.monotonic()))
+                got = self.receive()
+                if got[0] == GOAWAY:
+                    return unpack(got[6])[0]
+        except TimeoutError:
+            return None
+
     def hello(self, chain="", genesis=bytes(32), epoch=0, committee=bytes(32), role=CLIENT, nonce=4711,
-              holdings=((0, 0), (0, 0))):
-        methods = [[number, 1] for number in (*range(1, 7), *range(32, 45))]
+              holdings=((0, 0), (0, 0)), peers=False):
+        # Who does not list GetPeers is not asked for it in the middle of something else.
+        methods = [[number, 1] for number in (*range(1, 7), *range(32, 45)) if peers or number != GET_PEERS]
         return pack([[1, 1], chain, genesis, epoch, committee, role, "hostile", methods,
                      [64, 16, 4, 16 << 20], b"", "127.0.0.1:1", nonce, *map(list, holdings)])
 

@@ -10,7 +10,8 @@ from peer import GET_HIGHEST, INTERACTIVE, NOTICE, CONSENSUS, OBSERVER, VIOLATIO
 from rows_requests import flood
 
 PLACES = 32
-PER_ADDRESS = 16
+PER_ADDRESS = 4
+PER_NETWORK = 16
 # A quarter of a member's.
 RATE = 500
 TOO_MANY = 12
@@ -36,11 +37,13 @@ def refused(arena, what, source=None):
 def all_places(arena):
     """39 observers take all slots."""
     before = arena.rss()
-    crowded = arena.host()
+    crowded = "127.220.1.1"
     taken = [observer(arena, crowded) for _ in range(PER_ADDRESS)]
     refused(arena, "one more observer of an address", crowded)
-    taken += [observer(arena) for _ in range(PLACES - PER_ADDRESS)]
-    refused(arena, "one more observer")
+    taken += [observer(arena, f"127.220.1.{2 + each}") for each in range(PER_NETWORK - PER_ADDRESS)]
+    refused(arena, "one more observer of a /24", "127.220.1.99")
+    taken += [observer(arena, f"127.220.2.{1 + each}") for each in range(PLACES - PER_NETWORK)]
+    refused(arena, "one more observer", "127.220.3.1")
     begin = time.monotonic()
     with arena.member():
         took = time.monotonic() - begin
