@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kRoundsOfLife = 40;
 constexpr std::uint64_t kDepth = 30;
-constexpr RetentionOptions kKept{.commits = 100, .window = 20, .life = 60, .history_events = 10};
+constexpr RetentionOptions kKept{.commits = 100, .window = 20, .life = 60, .history_events = 40};
 
 struct Written {
     DagMaker::MadeRound round;
@@ -39,6 +39,8 @@ struct Life {
         CheckpointOptions options;
         options.directory = files;
         options.every_rounds = 0;
+        // No more history than is kept.
+        options.ordering.batch_life = kKept.life;
         auto opened = LocalCheckpoints::open(options, *consensus, four_members());
         REQUIRE(opened);
         checkpoints = std::move(*opened);
