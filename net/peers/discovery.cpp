@@ -57,8 +57,9 @@ Bytes Discovery::own_record(Time now) {
     if (!own_ || own_->issued() + kRecordRefresh <= now) {
         // The time rises from one run to the next without anything being stored.
         const auto time = static_cast<std::uint64_t>(now.time_since_epoch().count());
-        const std::uint64_t sequence = own_ ? std::max(own_->sequence() + 1, time) : time;
-        own_ = PeerRecord::sign(identity_, options_.genesis, options_.role, sequence, own_addresses_, now);
+        own_sequence_ = std::max(own_sequence_ + 1, time);
+        own_ =
+            PeerRecord::sign(identity_, options_.genesis, options_.role, own_sequence_, own_addresses_, now);
     }
     return own_->bytes();
 }

@@ -85,6 +85,8 @@ class Discovery {
     AddressBook book_;
     std::vector<std::string> own_addresses_;
     std::optional<PeerRecord> own_;
+    /// Of the last record that was signed, also when it is not current any more.
+    std::uint64_t own_sequence_ = 0;
     std::map<PeerId, Asker> askers_;
     DialLimiter member_dials_;
     DialLimiter other_dials_;

@@ -264,7 +264,9 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
                 co_await member->timer.async_wait(as_result);
                 continue;
             }
-            const Outcome outcome = co_await reach(self, {member->strand, member->peer, *address, true});
+            // Named: GCC 12 destroys a temporary that is made of braces within co_await twice.
+            const Target target{member->strand, member->peer, *address, true};
+            const Outcome outcome = co_await reach(self, target);
             if (outcome.what == Reached::ourselves) member->addresses.led_to_ourselves(*address, now());
             if (!outcome.why.empty()) {
                 self->registry_.note_error(member->peer, outcome.why);
