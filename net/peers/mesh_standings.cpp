@@ -17,9 +17,7 @@ namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kTick = std::chrono::seconds(1);
-/// A loop that turns this late is what others wait for.
-constexpr Duration kLate = std::chrono::milliseconds(250);
-/// For how long after that nothing that time can cause is held against anybody.
+/// For how long after our loop was late nothing that time can cause is held against anybody.
 constexpr Duration kStrainKept = std::chrono::seconds(5);
 /// So much waiting for most of the members at once is our link, not them.
 constexpr std::size_t kBacklog = std::size_t{1} << 20;
@@ -207,7 +205,8 @@ asio::awaitable<void> Network::Impl::watch_standings(Self self) {
         timer->expires_at(to_steady(due));
         co_await timer->async_wait(as_result);
         const Time time = now();
-        if (time - due > kLate || self->link_is_full()) strained_until = time + kStrainKept;
+        if (time - due > self->config_.limits.strain_after || self->link_is_full())
+            strained_until = time + kStrainKept;
         self->take_effect(self->standings_.advance(time < strained_until, time));
         self->treat_all();
     }

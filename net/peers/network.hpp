@@ -76,6 +76,8 @@ struct NetworkLimits {
     Duration penalty_half_life = std::chrono::minutes(10);
     Duration ban_first = std::chrono::minutes(10);
     Duration ban_most = std::chrono::hours(24);
+    /// Turning so late, our own loop is what others wait for: then time is nobody's fault.
+    Duration strain_after = std::chrono::milliseconds(250);
     /// Compress what travels in the bulk class when that makes it smaller: for slow links.
     bool compress_bulk = false;
 };
