@@ -193,11 +193,13 @@ void Engine::State::flush() {
 void Engine::State::set_wake() {
     if (halted_) return;
     std::optional<Time> earliest;
+    // Only what settle() would do: what it leaves for later stays due, and would wake us again at once.
     const bool fetches = !behind();
+    const bool ranges = fetches && commits_waiting() < kUnexecutedMax;
     for (const auto& each :
          {propose_at_, resend_at_, rejoin_.next_attempt(), fetches ? fetcher_.next_attempt() : std::nullopt,
-          fetches ? range_.next_attempt(graph_.highest()) : std::nullopt,
-          fetches ? next_sync() : std::nullopt}) {
+          ranges ? range_.next_attempt(graph_.highest()) : std::nullopt,
+          fetches && !swamped() ? next_sync() : std::nullopt}) {
         if (each && (!earliest || *each < *earliest)) earliest = each;
     }
     if (!earliest || earliest == wake_at_) return;
