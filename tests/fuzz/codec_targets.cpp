@@ -1,6 +1,7 @@
 #include "node/codec.hpp"
 #include "node/kv_format.hpp"
 #include "node/submission.hpp"
+#include "node/sync_codec.hpp"
 #include "tests/fuzz/objects.hpp"
 #include "tests/fuzz/target.hpp"
 
@@ -50,117 +51,133 @@ std::vector<Seed> notice_seeds() {
 
 // ---- requests
 
+constexpr std::uint64_t kNonce = 0x0123456789ABCDEF;
+
 void request_payload(ByteView input) {
+    constexpr net::Method kMethods[] = {
+        net::Method::get_certificates,          net::Method::get_certificates_in_round,
+        net::Method::get_certificates_in_range, net::Method::get_batches,
+        net::Method::get_highest_round,         net::Method::get_missing_certificates};
     const Bytes longer = with_trailing(input);
-    if (const auto wanted = decode_wanted(input)) {
-        MONODON_CHECK(!wanted->empty() && wanted->size() <= kDigestsMax);
-        const auto again = decode_wanted(*encode_wanted(*wanted));
-        MONODON_CHECK(again && again->size() == wanted->size());
-        for (std::size_t at = 0; at < wanted->size(); ++at) {
-            MONODON_CHECK((*again)[at].digest == (*wanted)[at].digest);
-            MONODON_CHECK((*again)[at].sealed == (*wanted)[at].sealed);
-        }
-        MONODON_CHECK(!decode_wanted(longer));
-    }
-    if (const auto range = decode_range(input)) {
-        MONODON_CHECK(range->first >= dag::Round{1} && range->first <= range->second);
-        MONODON_CHECK(decode_range(*encode_range(range->first, range->second)) == range);
-        MONODON_CHECK(!decode_range(longer));
-    }
-    if (const auto nonce = decode_highest_request(input)) {
-        MONODON_CHECK(decode_highest_request(*encode_highest_request(*nonce)) == nonce);
-        MONODON_CHECK(!decode_highest_request(longer));
+    const std::size_t members = committee().size();
+    for (const net::Method method : kMethods) {
+        MONODON_CHECK(is_sync(method));
+        const auto decoded = decode_request(method, input, members);
+        if (!decoded) continue;
+        MONODON_CHECK(dag::is_well_formed(decoded->request));
+        MONODON_CHECK(dag::asked_digests(decoded->request).size() <= dag::kDigestsPerRequestMax);
+        if (const auto slots = dag::asked_slots(decoded->request))
+            MONODON_CHECK(slots->first.round >= dag::Round{1} && slots->first.round <= slots->last);
+        const EncodedRequest written = encode_request(decoded->request, members, decoded->nonce);
+        MONODON_CHECK(written.method == method);
+        const auto again = decode_request(method, *written.payload, members);
+        MONODON_CHECK(again && again->request == decoded->request && again->nonce == decoded->nonce);
+        MONODON_CHECK(!decode_request(method, longer, members));
     }
 }
 
 std::vector<Seed> request_seeds() {
     const dag::WantedBatch wanted{sha256(as_bytes("batch")), dag::Round{300}};
-    return {{"batches", *encode_wanted({wanted, wanted})},
-            {"range", *encode_range(dag::Round{5}, dag::Round{70'000})},
-            {"everything", *encode_range(dag::Round{1}, dag::Round{~std::uint64_t{0}})},
-            {"highest", *encode_highest_request(0x0123456789ABCDEF)}};
+    const auto of = [](const dag::SyncRequest& request) {
+        return *encode_request(request, committee().size(), kNonce).payload;
+    };
+    const dag::KnownRounds known{dag::Round{9}, {dag::AuthorSet{}, committee().everybody()}};
+    return {{"certificates", of(dag::GetCertificates{{wanted.digest, sha256(as_bytes("other"))}})},
+            {"round", of(dag::GetCertificatesInRound{dag::Round{5}, dag::ValidatorIndex{2}})},
+            {"range", of(dag::GetCertificatesInRange{dag::Round{5}, dag::Round{70'000}})},
+            {"batches", of(dag::GetBatches{{wanted, wanted}})},
+            {"highest", of(dag::GetHighestRound{})},
+            {"missing", of(dag::GetMissingCertificates{known, dag::Round{10}, dag::Round{30}})}};
 }
 
 // ---- replies, and what the asker makes of them
 
-void certificates_reply(ByteView input) {
-    const auto list = decode_certificates(input);
-    if (!list) return;
-    MONODON_CHECK(list->certificates.size() <= kCertificatesMax);
-    MONODON_CHECK(!decode_certificates(with_trailing(input)));
-    CertificateList copy{list->lowest_held, list->highest_held, list->has_more, {}};
-    for (const ByteView each : list->certificates) {
-        MONODON_CHECK(each.size() <= dag::kCertificateBytesMax && inside(each, input));
-        copy.certificates.push_back(copy_of(each));
-        auto decoded = dag::decode_certificate(committee(), each);
-        if (!decoded) continue;
-        const auto verified = verification().certificate(std::move(*decoded));
-        if (verified) MONODON_CHECK(same(dag::encode(**verified), each));
-    }
-    const SharedBytes written = encode_certificates(copy);
-    MONODON_CHECK(written->size() <= input.size());
-    const auto again = decode_certificates(*written);
-    MONODON_CHECK(again && again->lowest_held == list->lowest_held);
-    MONODON_CHECK(again->highest_held == list->highest_held && again->has_more == list->has_more);
-    MONODON_CHECK(std::ranges::equal(again->certificates, list->certificates, same));
+const std::vector<dag::SyncRequest>& asked_for_certificates() {
+    static const std::vector<dag::SyncRequest> requests{
+        dag::GetCertificates{{certificate(1, 2, 0).ref().digest, certificate(2, 0, 1).ref().digest}},
+        dag::GetCertificatesInRound{dag::Round{1}},
+        dag::GetCertificatesInRange{dag::Round{1}, dag::Round{90}},
+        dag::GetMissingCertificates{{dag::Round{0}, {}}, dag::Round{1}, dag::Round{90}}};
+    return requests;
 }
 
+void response_to(const dag::SyncRequest& request, ByteView input) {
+    const auto response = decode_response(committee(), request, input, kNonce);
+    if (!response) return;
+    MONODON_CHECK(!decode_response(committee(), request, with_trailing(input), kNonce));
+    if (const auto* list = std::get_if<dag::Certificates>(&*response)) {
+        MONODON_CHECK(list->certificates.size() <= dag::kCertificatesPerReplyMax);
+        for (const auto& each : list->certificates) (void)verification().certificate(dag::Certificate(*each));
+    }
+    if (const auto* highest = std::get_if<dag::HighestRound>(&*response); highest && highest->yours)
+        (void)verification().header(dag::Header(*highest->yours));
+    if (dag::fits(request, *response)) {
+        // Asking for the rest comes to an end.
+        if (const auto rest = dag::rest_of(request, *response)) MONODON_CHECK(*rest != request);
+    }
+    const SharedBytes written = encode_response(request, *response, kNonce);
+    const auto again = decode_response(committee(), request, *written, kNonce);
+    MONODON_CHECK(again && *encode_response(request, *again, kNonce) == *written);
+}
+
+void certificates_reply(ByteView input) {
+    for (const dag::SyncRequest& request : asked_for_certificates()) response_to(request, input);
+}
+
+dag::Held some_rounds() { return {dag::Round{1}, dag::Round{90}, dag::CommitIndex{1}, dag::CommitIndex{39}}; }
+
 std::vector<Seed> certificates_seeds() {
-    CertificateList list{dag::Round{1}, dag::Round{90}, true, {}};
-    const Bytes none = *encode_certificates(list);
-    list.certificates = {dag::encode(certificate(1, 2, 0)), dag::encode(certificate(2, 0, 1))};
-    return {{"none", none}, {"two", *encode_certificates(list)}};
+    const auto shared_certificate = [](auto... of) {
+        return std::make_shared<const dag::Certificate>(certificate(of...));
+    };
+    const dag::SyncRequest& range = asked_for_certificates()[2];
+    dag::Certificates list{some_rounds(), {}, dag::Continuation{{dag::Round{2}, dag::ValidatorIndex{1}}, 0}};
+    const Bytes none = *encode_response(range, dag::Empty{some_rounds()}, kNonce);
+    list.certificates = {shared_certificate(1, 2, 0), shared_certificate(2, 0, 1)};
+    return {{"none", none}, {"two", *encode_response(range, list, kNonce)}};
 }
 
 void batches_reply(ByteView input) {
     const SharedBytes payload = shared(input);
     const auto batches = decode_batches(payload);
     if (!batches) return;
-    MONODON_CHECK(!batches->empty() && batches->size() <= 1000);
+    MONODON_CHECK(batches->size() <= dag::kDigestsPerRequestMax);
     MONODON_CHECK(!decode_batches(shared(with_trailing(input))));
-    std::vector<SharedBytes> copies;
+    dag::Batches copies;
     for (const Slice& each : *batches) {
         MONODON_CHECK(each.bytes.size() <= dag::kBatchBytesMax && inside(each.bytes, *payload));
-        copies.push_back(shared(each.bytes));
+        copies.batches.push_back(shared(each.bytes));
         if (const auto view = dag::parse_batch(committee(), each.bytes))
             MONODON_CHECK(dag::payload_entry(committee(), *view, each.bytes).bytes == each.bytes.size());
     }
-    const SharedBytes written = encode_batches(copies);
-    MONODON_CHECK(written->size() <= input.size());
-    const auto again = decode_batches(written);
-    MONODON_CHECK(again && again->size() == copies.size());
-    for (std::size_t at = 0; at < copies.size(); ++at) MONODON_CHECK(same((*again)[at].bytes, *copies[at]));
+    const dag::WantedBatch wanted{sha256(as_bytes("batch")), dag::Round{300}};
+    const auto again = decode_batches(encode_response(dag::GetBatches{{wanted}}, copies, 0));
+    MONODON_CHECK(again && again->size() == batches->size());
+    for (std::size_t at = 0; at < again->size(); ++at)
+        MONODON_CHECK(same((*again)[at].bytes, (*batches)[at].bytes));
 }
 
 std::vector<Seed> batches_seeds() {
     const auto of = [](std::uint32_t transactions, std::size_t bytes) {
         return std::make_shared<const Bytes>(batch(transactions, bytes));
     };
-    return {{"one", *encode_batches({of(1, 20)})},
-            {"three", *encode_batches({of(2, 5), of(1, 0), of(1, 300)})}};
+    const dag::WantedBatch wanted{sha256(as_bytes("batch")), dag::Round{300}};
+    const auto reply = [&](std::vector<SharedBytes> batches) {
+        return *encode_response(dag::GetBatches{{wanted}},
+                                dag::Batches{some_rounds(), std::move(batches), {}}, 0);
+    };
+    return {{"one", reply({of(1, 20)})}, {"three", reply({of(2, 5), of(1, 0), of(1, 300)})}};
 }
 
-void highest_reply(ByteView input) {
-    const auto highest = decode_highest(input);
-    if (!highest) return;
-    MONODON_CHECK(highest->certificate.size() <= dag::kCertificateBytesMax);
-    MONODON_CHECK(highest->header.size() <= dag::kHeaderBytesMax + sizeof(Signature));
-    MONODON_CHECK(!decode_highest(with_trailing(input)));
-    const SharedBytes written = encode_highest(*highest);
-    MONODON_CHECK(written->size() <= input.size());
-    const auto again = decode_highest(*written);
-    MONODON_CHECK(again && *encode_highest(*again) == *written);
-    MONODON_CHECK(again->nonce == highest->nonce && again->newest_commit == highest->newest_commit);
-    if (auto ours = dag::decode_header(committee(), highest->header))
-        (void)verification().header(std::move(*ours));
-}
+void highest_reply(ByteView input) { response_to(dag::GetHighestRound{}, input); }
 
 std::vector<Seed> highest_seeds() {
-    HighestRound first{7, dag::Round{1}, {}, dag::CommitIndex{1}, {}, {}, {}};
-    HighestRound later{~std::uint64_t{0},           dag::Round{5},        dag::Round{80},
-                       dag::CommitIndex{3},         dag::CommitIndex{39}, dag::encode(certificate(2, 1, 0)),
-                       dag::encode(header(2, 3, 1))};
-    return {{"first", *encode_highest(first)}, {"later", *encode_highest(later)}};
+    const dag::HighestRound first{{}, nullptr, nullptr};
+    const dag::HighestRound later{some_rounds(),
+                                  std::make_shared<const dag::Certificate>(certificate(2, 1, 0)),
+                                  std::make_shared<const dag::Header>(header(2, 3, 1))};
+    return {{"first", *encode_response(dag::GetHighestRound{}, first, kNonce)},
+            {"later", *encode_response(dag::GetHighestRound{}, later, kNonce)}};
 }
 
 // ---- the framed submit

@@ -79,7 +79,7 @@ class Asking {
     }
 
     void start() {
-        while (const auto started = window_.next_start()) {
+        while (const auto started = window_.next_start(time_)) {
             MONODON_CHECK(started->id > last_id_ && (started->id % 2 == 1) == dialler_);
             last_id_ = started->id;
             MONODON_CHECK(alive_.contains(started->request.handle));
@@ -243,7 +243,7 @@ class Pair {
     }
 
     void start() {
-        while (const auto started = window_.next_start()) {
+        while (const auto started = window_.next_start(time_)) {
             const MessageClass message_class = started->request.message_class;
             queue(out_, message_class).push_back({FrameType::request, started->id, message_class});
         }

@@ -120,8 +120,8 @@ TEST_CASE("the admin socket shows the address book and has a peer dialled") {
     const json::value rows = json::parse(Asked(routes, "GET", "/v1/addresses").body());
     CHECK(rows.at(0).at("addresses") == json::parse("[\"192.0.2.1:7100\"]"));
     CHECK(rows.at(0).at("table") == "committee");
-    CHECK(rows.at(0).at("expires_in_s") == 90);
-    CHECK(rows.at(0).at("answered_ago_s") == 1);
+    CHECK(rows.at(0).at("expires_in_s") == 90.0);
+    CHECK(rows.at(0).at("answered_ago_s") == 1.5);
     CHECK_FALSE(rows.at(1).as_object().contains("source"));
 
     const auto dial = [&](std::string_view body) {

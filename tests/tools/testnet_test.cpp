@@ -169,7 +169,7 @@ TEST_CASE("a committee is made with keys, homes and addresses that its genesis n
     REQUIRE(planned);
     TestnetDir& testnet = *planned;
     CHECK(fs::is_empty(folder.path()));
-    const auto listeners = make_testnet(testnet, options.api);
+    const auto listeners = make_testnet(testnet, options.api, std::nullopt);
     REQUIRE(listeners);
     REQUIRE(listeners->size() == 4);
     CHECK(testnet.nodes()[3].settings ==
@@ -191,7 +191,7 @@ TEST_CASE("observers have homes of their own and no place in the genesis, and mo
     options.observers = 1;
     auto testnet = plan_testnet(options);
     REQUIRE(testnet);
-    REQUIRE(make_testnet(*testnet, true));
+    REQUIRE(make_testnet(*testnet, true, std::nullopt));
     CHECK(testnet->validators() == 2);
     CHECK(testnet->observers() == 1);
     const auto added = add_observers(*testnet, 3, false);
@@ -259,7 +259,7 @@ TEST_CASE("a directory with the homes of a committee is not taken for a new one"
     options.wait = false;
     auto planned = plan_testnet(options);
     REQUIRE(planned);
-    REQUIRE(make_testnet(*planned, true));
+    REQUIRE(make_testnet(*planned, true, std::nullopt));
     const std::string file = planned->genesis().string();
     const auto before = last_lines(file, 1000);
     REQUIRE_FALSE(before.empty());
