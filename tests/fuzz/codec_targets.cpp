@@ -127,13 +127,13 @@ void certificates_reply(ByteView input) {
 dag::Held some_rounds() { return {dag::Round{1}, dag::Round{90}, dag::CommitIndex{1}, dag::CommitIndex{39}}; }
 
 std::vector<Seed> certificates_seeds() {
-    const auto shared_certificate = [](auto... of) {
-        return std::make_shared<const dag::Certificate>(certificate(of...));
+    const auto of_round = [](std::uint64_t round, std::uint16_t author) {
+        return std::make_shared<const dag::Certificate>(certificate(round, author, 1));
     };
     const dag::SyncRequest& range = asked_for_certificates()[2];
     dag::Certificates list{some_rounds(), {}, dag::Continuation{{dag::Round{2}, dag::ValidatorIndex{1}}, 0}};
     const Bytes none = *encode_response(range, dag::Empty{some_rounds()}, kNonce);
-    list.certificates = {shared_certificate(1, 2, 0), shared_certificate(2, 0, 1)};
+    list.certificates = {of_round(1, 2), of_round(2, 0)};
     return {{"none", none}, {"two", *encode_response(range, list, kNonce)}};
 }
 
