@@ -209,8 +209,11 @@ asio::awaitable<void> Network::Impl::welcome(Self self, std::shared_ptr<Link> li
     const Interruptible interruptible(
         self, [link] { asio::post(link->socket.get_executor(), [link] { link->close(); }); });
     const Hello ours = self->hello_for(*link);
-    const auto theirs = co_await await_hello(link, ours, budgets_of(self->config_.limits),
-                                             [self](PeerId peer) { return self->refused(peer); });
+    // Named: GCC 12 destroys what a temporary within co_await holds twice.
+    const std::function<std::optional<GoawayReason>(PeerId)> refused = [self](PeerId peer) {
+        return self->refused(peer);
+    };
+    const auto theirs = co_await await_hello(link, ours, budgets_of(self->config_.limits), refused);
     if (!theirs) {
         const bool known = link->tls.state() == TlsState::established;
         if (known) self->charge_greeting(link->tls.peer(), theirs.error());
