@@ -138,6 +138,8 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     [[nodiscard]] std::optional<GoawayReason> refused(const PeerId& peer) const;
     void charge_greeting(const PeerId& peer, const GreetingFailure& failure);
     void take_effect(const Standings::Changes& changes);
+    /// Lets a session serve its peer as its standing deserves.
+    void treat(Session& session);
     void treat_all();
     void make_room(const PeerId& coming, Role role);
     [[nodiscard]] bool link_is_full() const;

@@ -127,6 +127,8 @@ Expected<std::shared_ptr<Session>, GoawayReason> Network::Impl::adopt(const std:
             }
             replaced = *admitted;
             ++tasks_;
+            // From its first request on: to connect again is no way out.
+            treat(*session);
         }
         if (!mute_ && handlers_.on_peer) handlers_.on_peer(session->config().peer, theirs.role, true);
     }

@@ -117,10 +117,14 @@ void Network::Impl::take_effect(const Standings::Changes& changes) {
     if (!changes.empty()) treat_all();
 }
 
+void Network::Impl::treat(Session& session) {
+    session.treat(treatment_of(standings_.band(session.config().peer)));
+}
+
 void Network::Impl::treat_all() {
     for (const auto& session : registry_.all()) {
         const PeerId& peer = session->config().peer;
-        session->treat(treatment_of(standings_.band(peer)));
+        treat(*session);
         if (const auto reason = refused(peer))
             session->close({*reason, false, std::string(describe(*reason))});
     }

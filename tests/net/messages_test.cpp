@@ -328,7 +328,8 @@ TEST_CASE("a client that asks too much is told to wait") {
         CHECK(reply.error().detail >= 1);
         ++limited;
     }
-    CHECK(limited >= 20);
+    // Who was told waits a tenth of a second before the next: meanwhile there is a place again.
+    CHECK(limited >= 8);
     CHECK(limited <= 30);
 }
 
