@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dag/engine_state.hpp"
+#include "dag/planted.hpp"
 
 namespace monodon::dag {
 
@@ -71,7 +72,7 @@ void Engine::State::sync_rounds() {
         background_at_ = now_ + config_.background_sync;
         const auto peer = preference_.choose(connected());
         // A member far behind asks for ranges instead.
-        if (peer && !background_ && !range_.active(graph_.highest())) {
+        if (peer && !background_ && !range_.active(graph_.highest()) && !planted(Planted::never_catches_up)) {
             AuthorSet only;
             only.insert(*peer);
             background_.emplace(

@@ -31,7 +31,8 @@ void run(std::vector<dag::Stake> stakes, std::uint64_t seeds, bool real_crypto =
                                                << failed.faults.text());
     }
     CHECK(totals.violations == 0);
-    CHECK(totals.sum.commits > 10 * totals.seeds);
+    // Islands last so long that little is committed; the others make far more.
+    CHECK(totals.sum.commits > 5 * totals.seeds);
     CHECK(totals.sum.executed > totals.seeds);
 }
 
