@@ -50,7 +50,7 @@ struct StatusSnapshot {
     std::string name;
     std::string peer_id;
     /// Its place in the committee; an observer has none.
-    std::optional<std::uint16_t> validator = 0;
+    std::optional<std::uint16_t> validator;
     std::string version;
     std::string chain_id;
     NodeState state = NodeState::starting;

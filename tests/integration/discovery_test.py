@@ -17,10 +17,9 @@ def connected(committee, name):
 
 def test(committee):
     observers = [f"o{index}" for index in range(OBSERVERS)]
-    committee.up("--observers", OBSERVERS, "--seeds", 1, "--no-wait")
-    everybody = committee.names + observers
-    wait_until("all nodes to run", lambda: all(committee.status(name) for name in everybody))
     begin = time.monotonic()
+    committee.up("--observers", OBSERVERS, "--seeds", 1)
+    everybody = committee.names + observers
     for name in committee.names:
         wait_until(f"{name} to be connected with all", lambda: len(connected(committee, name)) == 3)
     mesh = time.monotonic() - begin
