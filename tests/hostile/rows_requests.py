@@ -211,7 +211,7 @@ def offered_to_others(arena, victim):
     """The same without waiting for a request. (digest, the batch)."""
     number, parents = quorum(victim, arena.signer)
     batch, entry = arena.signer.batch([put_bytes("withheld", "x" * 1000)], number)
-    with arena.member(arena.committee.address(WITNESS, "peer")) as holder:
+    with arena.member(arena.committee.address(WITNESS, "peer"), forgiven=False) as holder:
         notice(holder, BATCH, batch)
         while holder.wanted(NOTICE)[3] != BATCH_ACK:
             pass
@@ -301,7 +301,8 @@ def mostly_wrong(arena):
             return
         answered += 1
         other, _ = arena.signer.batch([put_bytes("wrong", "x")], 1)
-        answer(peer, request, GET_BATCHES, pack([[batch if answered % 10 == 0 else other]]))
+        given = batch if answered % 10 == 0 else other
+        answer(peer, request, GET_BATCHES, pack([1, 10**9, 1, 10**9, False, 0, 0, 0, [given]]))
 
     with arena.calm(), arena.member() as peer:
         deadline = time.monotonic() + 90
