@@ -32,6 +32,8 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
     const auto fits = [bracketed](char c) { return is_host_character(c, bracketed); };
     if (host.empty() || host.size() > kHostMax || !std::all_of(host.begin(), host.end(), fits))
         return std::nullopt;
+    // Brackets are for what has colons: each place has one spelling.
+    if (bracketed && host.find(':') == std::string_view::npos) return std::nullopt;
 
     std::uint16_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

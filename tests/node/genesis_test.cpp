@@ -145,6 +145,7 @@ TEST_CASE("a genesis that is not exactly one is refused in words") {
         {"\"stake\":1", "\"stake\":1e3", "members[0].stake must be"},
         {"\"127.0.0.1:7102\"", "\"127.0.0.1\"", "members[2].addresses"},
         {"\"127.0.0.1:7102\"", "\"127.0.0.1:0\"", "members[2].addresses"},
+        {"\"127.0.0.1:7102\"", "\"[v2]:7102\"", "members[2].addresses"},
         {"\"127.0.0.1:7102\"", "7102", "members[2].addresses must be texts"},
         {"[\"127.0.0.1:7102\"]", "[\"a:1\",\"a:1\",\"a:1\",\"a:1\",\"a:1\"]", "must be a list of at most 4"},
         {"[\"127.0.0.1:7102\"]", "\"127.0.0.1:7102\"", "must be a list of at most 4"},
