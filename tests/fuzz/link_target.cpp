@@ -55,7 +55,7 @@ class Link {
     /// Everything that is under way arrives, and nothing is left anywhere.
     void drain() {
         for (auto& [id, reply] : replies_) {
-            if (reply.finished || reply.refused) continue;
+            if (reply.finished || reply.refused || reply.removed) continue;
             push_part(id, {}, true);
         }
         while (cut()) {
