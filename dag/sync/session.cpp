@@ -19,8 +19,7 @@ AuthorSet holders_of(const Certificate& certificate) {
 }  // namespace
 
 SyncSession::SyncSession(const Committee& committee, ValidatorIndex self, Round floor, Limits limits)
-    : committee_(committee),
-      self_(self),
+    : self_(self),
       limits_(limits),
       graph_(committee, floor),
       suspended_(limits.ahead, limits.suspended_bytes),

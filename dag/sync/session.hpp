@@ -60,7 +60,6 @@ class SyncSession {
         RoundSync rounds;
     };
 
-    const Committee& committee_;
     ValidatorIndex self_;
     Limits limits_;
     Graph graph_;
