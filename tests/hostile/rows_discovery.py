@@ -166,7 +166,8 @@ def endless(arena):
         answers = [peer.ask(GET_PEERS, pack([]), cls=BULK) for _ in range(3 * BURST)]
     given = sum(isinstance(answer, (bytes, bytearray)) for answer in answers)
     # The bucket gives on credit once.
-    check(given <= BURST + 1 and set(answers[given:]) == {RATE_LIMITED}, f"{given} of {len(answers)} answered")
+    check(given <= BURST + 1 and set(answers[given:]) == {RATE_LIMITED},
+          f"{given} of {len(answers)} answered")
     figure = arena.bounded(before, 2 * MIB, "answers without end")
     return f"{given} of {len(answers)} questions answered; {figure}"
 

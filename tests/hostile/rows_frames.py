@@ -130,8 +130,8 @@ def unknown_bits(arena):
 
 
 def refused(arena, bodies):
-    """Each body is answered MALFORMED and the connection goes on. Whoever sends four of them is banned, so each
-    comes from another client."""
+    """Each body is answered MALFORMED and the connection goes on. Whoever sends four of them is banned, so
+    each comes from another client."""
     before = arena.rss()
     transaction = put_bytes("hostile", "x")
     for what, body in bodies.items():
