@@ -282,6 +282,7 @@ TEST_CASE("health is a status, with a line for each condition when asked or when
 
 TEST_CASE("the status names state, reasons, and every validator") {
     FakeNode node;
+    node.status.validator = 0;
     node.status.readiness[0] = {"store", false, "disk full"};
     node.status.commit_p50_ms = 12.5;
     for (const auto& routes : {public_routes(node.view()), admin_routes(node.view())}) {
