@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from harness import check, run, wait_until
+from harness import UnixConnection, check, request, run, wait_until
 
 STRANGER = sys.argv[2]
 
@@ -67,15 +67,16 @@ def stranger(committee):
 
 
 def wrong_peer(committee):
-    """v3 has the addresses of v0 and v1 exchanged: whom it dials is not who answers."""
-
-    def exchange(genesis):
-        members = genesis["members"]
-        members[0]["addresses"], members[1]["addresses"] = members[1]["addresses"], members[0]["addresses"]
-
-    change_genesis(committee, "v3", exchange)
+    """v3 is told that v0 is where v1 listens: whom it dials is not who answers."""
     committee.start("v3")
-    return wait_until("a refusal of the wrong peer", lambda: lines_with(committee, "v3", "not the peer"))[0]
+    wait_until("v3 to be connected", lambda: len([peer for peer in committee.admin("v3", "/v1/peers")
+                                                  if peer["connected"]]) >= 3)
+    where = f"{committee.status('v0')['peer_id']}@{committee.address('v1', 'peer')}"
+    connection = UnixConnection(committee.home("v3") / "admin.sock", timeout=30)
+    status, _, answer = request(connection, "POST", "/v1/peers/dial", json.dumps({"address": where}))
+    connection.close()
+    check(status == 400 and b"not the peer that was dialled" in bytes(answer), f"{status}: {answer!r}")
+    return wait_until("a refusal of the wrong peer", lambda: lines_with(committee, "v1", "not the peer"))[0]
 
 
 def test(committee):
