@@ -91,9 +91,11 @@ def use_and_fill(committee, disk):
     wait_until("a refusal", lambda: refusal(committee, VICTIM)[0] == 429)
     _, retry, error = refusal(committee, VICTIM)
     check(retry and int(retry) >= 1, f"Retry-After: {retry}")
-    check(error["code"] == "no_room" and "free on the disk" in error["message"], f"{error}")
+    # Little is reserved ahead of a small file, so the writer may lack room before the watermark is noticed.
+    said = error["message"]
+    check(error["code"] == "no_room" and ("free on the disk" in said or "reserve" in said), f"{error}")
     status, text = readiness(committee, VICTIM)
-    check(status == 503 and "[-]disk" in text and "free" in text, f"readiness: {status} {text}")
+    check(status == 503 and ("[-]disk" in text or "[-]store" in text), f"readiness: {status} {text}")
     # What was reserved ahead is used up, a few MB, then writing stops. Pruning waits before that,
     # so the writer's word is not enough. The others do not wait for it.
     def stands_still():
