@@ -69,7 +69,7 @@ class Arena:
     def __init__(self, committee, *words):
         """`words` are more of `testnet up`."""
         self.committee = committee
-        committee.up("--set", "net.loopback_exempt=false", *words)
+        committee.up("--set", "net.loopback_exempt=false", "--set", "net.test_every=1s", *words)
         self.let_all_lead()
         self.victim = committee.address(VICTIM, "peer")
         self.victim_pid = committee.status(VICTIM)["pid"]
