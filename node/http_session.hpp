@@ -4,16 +4,15 @@
 #include <functional>
 #include <memory>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "net/transport/as_result.hpp"
 #include "node/http_server.hpp"
 
 namespace monodon::node {
 
-inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
+using net::as_result;
 using HttpSocket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol>;
 
 /// What all connections of one server look at.

@@ -7,6 +7,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include "net/core/time.hpp"
 #include "net/wire/method.hpp"
 
 // The only unit that sees prometheus-cpp. Nothing is counted twice: values are taken from the snapshots when
@@ -22,8 +23,6 @@ using Label = ClientMetric::Label;
 using Labels = std::vector<Label>;
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
-double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 /// Families in the order in which their first value comes.
 class Families {
  public:
@@ -36,8 +35,8 @@ class Families {
     void summary(const std::string& name, const char* help, const LatencySummary& value, Labels labels) {
         ClientMetric::Summary& summary = add(name, help, MetricType::Summary, std::move(labels)).summary;
         summary.sample_count = value.count;
-        summary.sample_sum = seconds(value.sum);
-        summary.quantile = {{0.5, seconds(value.p50)}, {0.99, seconds(value.p99)}};
+        summary.sample_sum = seconds_in(value.sum);
+        summary.quantile = {{0.5, seconds_in(value.p50)}, {0.99, seconds_in(value.p99)}};
     }
     template <std::size_t N>
     void histogram(const std::string& name, const char* help, const storage::Histogram<N>& value,
@@ -67,7 +66,7 @@ class Families {
 
 void add_status(Families& out, const StatusSnapshot& status) {
     out.gauge("build_info", "Version of this program; always 1.", 1, {{"version", status.version}});
-    out.gauge("uptime_seconds", "Since the start of the process.", seconds(status.uptime));
+    out.gauge("uptime_seconds", "Since the start of the process.", seconds_in(status.uptime));
     out.gauge("ready", "1 if every condition of /readyz holds.", status.ready() ? 1 : 0);
     for (const HealthCheck& check : status.readiness) {
         out.gauge("ready_condition", "1 if this condition of /readyz holds.", check.ok ? 1 : 0,
@@ -90,7 +89,7 @@ void add_status(Families& out, const StatusSnapshot& status) {
     if (status.commit_time) {
         out.gauge("last_commit_timestamp_seconds",
                   "When the last commit became durable, since the Unix epoch.",
-                  seconds(status.commit_time->time_since_epoch()));
+                  seconds_in(status.commit_time->time_since_epoch()));
     }
     out.gauge("state_root_index", "Commit of the newest state root.", number(status.state_root_index));
     out.gauge("disk_bytes", "What the store takes on the disk.", number(status.disk_bytes));
@@ -124,7 +123,8 @@ void add_consensus(Families& out, const ActivitySnapshot& activity) {
     const char* signatures = "Signatures checked.";
     out.counter("signatures_total", signatures, number(activity.signatures_verified), {{"result", "good"}});
     out.counter("signatures_total", signatures, number(activity.signatures_refused), {{"result", "bad"}});
-    out.counter("verify_seconds_total", "Time spent on checking signatures.", seconds(activity.verify_time));
+    out.counter("verify_seconds_total", "Time spent on checking signatures.",
+                seconds_in(activity.verify_time));
 }
 
 void add_worker(Families& out, const WorkerStatus& worker) {
@@ -185,7 +185,8 @@ void add_peers(Families& out, const std::vector<PeerSnapshot>& peers) {
         }
         const Label label{"peer", peer.peer_id};
         out.gauge("peer_up", "1 if the member is connected.", peer.connected ? 1 : 0, {label});
-        if (peer.rtt) out.gauge("peer_rtt_seconds", "Round trip to a member.", seconds(*peer.rtt), {label});
+        if (peer.rtt)
+            out.gauge("peer_rtt_seconds", "Round trip to a member.", seconds_in(*peer.rtt), {label});
         const char* bytes = "Bytes exchanged with a member.";
         out.counter("peer_bytes_total", bytes, number(peer.bytes_in), {label, {"direction", "in"}});
         out.counter("peer_bytes_total", bytes, number(peer.bytes_out), {label, {"direction", "out"}});

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <unistd.h>
 
+#include "net/core/time.hpp"
 #include "net/transport/clock.hpp"
 #include "node/node_impl.hpp"
 #include "node/version.hpp"
@@ -19,8 +20,6 @@ constexpr std::uint64_t kLagReady = 64;
 HealthCheck check(std::string name, bool ok, std::string reason) {
     return {std::move(name), ok, ok ? std::string() : std::move(reason)};
 }
-
-double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
 
 }  // namespace
 
@@ -107,8 +106,8 @@ StatusSnapshot Node::Impl::status() const {
     snapshot.tx_per_s = worker.committed_per_second;
     const LatencySummary& latency = worker.latency.at(static_cast<std::size_t>(Stage::committed));
     if (latency.recent > 0) {
-        snapshot.commit_p50_ms = milliseconds(latency.p50);
-        snapshot.commit_p99_ms = milliseconds(latency.p99);
+        snapshot.commit_p50_ms = milliseconds_in(latency.p50);
+        snapshot.commit_p99_ms = milliseconds_in(latency.p99);
     }
     snapshot.transactions = reader_->progress().transactions;
     snapshot.disk_bytes = consensus_->environment().stats().file_bytes + batches_->usage().disk_bytes +

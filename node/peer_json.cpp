@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include "net/core/time.hpp"
 #include "node/json_text.hpp"
 #include "node/view_json.hpp"
 
@@ -14,11 +15,8 @@ std::string line(const json::value& value) { return json_text(value) + "\n"; }
 
 json::string text(std::string_view text) { return json::string(text.data(), text.size()); }
 
-double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
-double seconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 json::value milliseconds_or_null(const std::optional<Duration>& duration) {
-    return duration ? json::value(milliseconds(*duration)) : json::value(nullptr);
+    return duration ? json::value(milliseconds_in(*duration)) : json::value(nullptr);
 }
 
 /// Each term with what it was made from.
@@ -47,7 +45,7 @@ json::object terms_json(const net::Standing& standing) {
 json::object standing_json(const net::Standing& standing, Time now) {
     json::array recent;
     for (const net::Standing::Incident& each : standing.recent) {
-        recent.push_back({{"ago_s", seconds(now - each.at)},
+        recent.push_back({{"ago_s", seconds_in(now - each.at)},
                           {"fault", text(name(each.fault))},
                           {"penalty", each.penalty}});
     }
@@ -55,7 +53,7 @@ json::object standing_json(const net::Standing& standing, Time now) {
                      {"reason", standing.reason()},   {"weight", standing.weight},
                      {"terms", terms_json(standing)}, {"recent", std::move(recent)},
                      {"bans", standing.bans},         {"banned_by_operator", standing.banned_by_operator}};
-    if (standing.banned_until) out["banned_for_s"] = seconds(*standing.banned_until - now);
+    if (standing.banned_until) out["banned_for_s"] = seconds_in(*standing.banned_until - now);
     return out;
 }
 
@@ -74,7 +72,7 @@ json::object peer_json(const PeerSnapshot& peer, Time now) {
                      {"last_error", peer.last_error},
                      {"standing", standing_json(peer.standing, now)}};
     if (peer.validator) row["validator"] = *peer.validator;
-    if (peer.rtt) row["rtt_ms"] = milliseconds(*peer.rtt);
+    if (peer.rtt) row["rtt_ms"] = milliseconds_in(*peer.rtt);
     return row;
 }
 
@@ -95,7 +93,7 @@ std::string to_json(const std::vector<BanSnapshot>& bans) {
         names.push_back(text(ban.name.empty() ? ban.peer_id : ban.name));
         details.push_back({{"peer_id", ban.peer_id},
                            {"name", ban.name},
-                           {"left_s", ban.left ? json::value(seconds(*ban.left)) : json::value(nullptr)},
+                           {"left_s", ban.left ? json::value(seconds_in(*ban.left)) : json::value(nullptr)},
                            {"reason", ban.reason}});
     }
     return line({{"bans", std::move(names)}, {"details", std::move(details)}});
@@ -122,11 +120,11 @@ std::string to_json(const std::vector<AddressSnapshot>& addresses) {
                          {"addresses", json::array(each.addresses.begin(), each.addresses.end())}};
         if (!each.addresses.empty()) {
             row["sequence"] = each.sequence;
-            row["expires_in_s"] = seconds(each.expires_in);
+            row["expires_in_s"] = seconds_in(each.expires_in);
             row["failures"] = each.failures;
             row["source"] = each.source;
         }
-        if (each.answered_ago) row["answered_ago_s"] = seconds(*each.answered_ago);
+        if (each.answered_ago) row["answered_ago_s"] = seconds_in(*each.answered_ago);
         out.push_back(std::move(row));
     }
     return line(out);

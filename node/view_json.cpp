@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include "net/core/time.hpp"
 #include "node/base64.hpp"
 #include "node/json_text.hpp"
 
@@ -14,8 +15,7 @@ namespace json = boost::json;
 
 std::string line(const json::value& value) { return json_text(value) + "\n"; }
 
-double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
-std::int64_t seconds(Duration duration) {
+std::int64_t whole_seconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
@@ -73,7 +73,7 @@ std::string to_json(const StatusSnapshot& status) {
                  {"latency_ms", std::move(latency)},
                  {"transactions", status.transactions},
                  {"disk_bytes", status.disk_bytes},
-                 {"uptime_s", seconds(status.uptime)},
+                 {"uptime_s", whole_seconds(status.uptime)},
                  {"listen", {{"peer", status.listen_peer}, {"api", status.listen_api}}},
                  {"anchors_committed", status.anchors_committed},
                  {"anchors_skipped", status.anchors_skipped},
@@ -253,7 +253,7 @@ std::string to_json(const Receipt& receipt, const std::string& validator) {
     for (std::size_t at = 1; at < kStages; ++at) {
         const auto& reached = receipt.latency.at(at);
         const std::string_view stage = name(static_cast<Stage>(at));
-        if (reached) latency[json::string_view(stage.data(), stage.size())] = milliseconds(*reached);
+        if (reached) latency[json::string_view(stage.data(), stage.size())] = milliseconds_in(*reached);
     }
     out["latency_ms"] = std::move(latency);
     return line(out);

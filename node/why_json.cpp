@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include "net/core/time.hpp"
 #include "node/json_text.hpp"
 #include "node/view_json.hpp"
 
@@ -12,8 +13,6 @@ namespace json = boost::json;
 
 /// A round takes this long at most in an idle committee, and a leader's absence is not waited for longer.
 constexpr Duration kQuiet = std::chrono::seconds(3);
-
-double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1000.0; }
 
 std::string_view in_words(const dag::Asked& asked) {
     if (!asked.answered) return "no answer yet";
@@ -125,7 +124,7 @@ class Why {
         for (const auto& [member, each] : members) {
             const std::string_view answer = in_words(each);
             out.push_back({{"validator", name(member)},
-                           {"asked_ms_ago", milliseconds(now_ - each.at)},
+                           {"asked_ms_ago", milliseconds_in(now_ - each.at)},
                            {"answer", json::string(answer.data(), answer.size())}});
         }
         return out;
@@ -134,7 +133,7 @@ class Why {
     /// Null while a request is open.
     [[nodiscard]] json::value next(const std::optional<Time>& attempt) const {
         if (!attempt) return nullptr;
-        return milliseconds(std::max(*attempt - now_, Duration(0)));
+        return milliseconds_in(std::max(*attempt - now_, Duration(0)));
     }
 
     [[nodiscard]] json::array missing(const std::vector<dag::Missing>& things) const {

@@ -7,7 +7,7 @@ namespace monodon::storage {
 
 namespace {
 
-constexpr std::size_t kRowsPerTransaction = 1000;
+constexpr std::size_t kRowsPerRebuildStep = 1000;
 /// A certificate of a large committee leads to hundreds of rows.
 constexpr std::size_t kRoom = std::size_t{16} << 20;
 
@@ -26,7 +26,7 @@ Result<void> for_each_row(lmdb::Environment& environment, lmdb::Table table, con
             std::size_t rows = 0;
             auto row = from.empty() ? cursor->first() : cursor->at_or_after(from);
             for (; row && *row; row = cursor->next(), ++rows) {
-                if (rows == kRowsPerTransaction) {
+                if (rows == kRowsPerRebuildStep) {
                     rest.assign((*row)->key.begin(), (*row)->key.end());
                     return {};
                 }

@@ -1,20 +1,18 @@
 #include "net/peers/mesh.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <sys/socket.h>
 
 #include "net/core/log.hpp"
 #include "net/peers/hunt.hpp"
+#include "net/transport/as_result.hpp"
 #include "net/transport/clock.hpp"
 
 namespace monodon::net {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// After accept() failed for want of descriptors or memory.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 /// How long the lesser of two peers waits at the start for the dial of the greater.

@@ -1,11 +1,10 @@
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "net/core/log.hpp"
 #include "net/peers/hunt.hpp"
 #include "net/peers/peer_exchange.hpp"
+#include "net/transport/as_result.hpp"
 #include "net/transport/clock.hpp"
 
 // The part of the mesh that looks for peers (network.md 5): seeds, questions, the address book.
@@ -13,7 +12,6 @@ namespace monodon::net {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// How often the state of things is looked at when nothing wakes us.
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr auto kExpireEvery = std::chrono::minutes(1);

@@ -1,13 +1,12 @@
 #include <algorithm>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include "net/core/log.hpp"
 #include "net/peers/mesh.hpp"
+#include "net/transport/as_result.hpp"
 #include "net/transport/clock.hpp"
 
 // The part of the mesh that lets what a peer is worth take effect.
@@ -15,7 +14,6 @@ namespace monodon::net {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kTick = std::chrono::seconds(1);
 /// For how long after our loop was late nothing that time can cause is held against anybody.
 constexpr Duration kStrainKept = std::chrono::seconds(5);

@@ -1,8 +1,6 @@
 #include <algorithm>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include "net/transport/as_result.hpp"
 #include "net/transport/clock.hpp"
 #include "net/transport/connection.hpp"
 
@@ -11,7 +9,6 @@ namespace monodon::net {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// A gather stops once it holds so much: with its last frame it stays below 128 KiB.
 constexpr std::size_t kGatherBytes = 128 * 1024 - kFrameHeaderBytes - kFramePayloadMax;
 /// Pings that may stay unanswered, with nothing else received either.

@@ -1,18 +1,16 @@
 #include "net/transport/link.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "net/transport/as_result.hpp"
 #include "net/transport/clock.hpp"
 
 namespace monodon::net {
 
 namespace {
 
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytesFirst = 16 * 1024;
 constexpr std::size_t kReadBytesMax = 128 * 1024;
 constexpr int kNotsentLowat = 128 * 1024;

@@ -2,6 +2,8 @@
 
 #include "tests/engine/fixtures.hpp"
 
+namespace background_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -102,3 +104,5 @@ TEST_CASE("a scan that nobody answers does not keep a member from proposing for 
     CHECK(committee.run_until([&] { return committee.status(2).headers_proposed > 0; }, 5s));
     committee.check_safety();
 }
+
+}  // namespace background_test

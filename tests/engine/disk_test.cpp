@@ -3,6 +3,8 @@
 #include "dag/sync/unsynced.hpp"
 #include "tests/engine/fixtures.hpp"
 
+namespace disk_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -115,3 +117,5 @@ TEST_CASE("a batch that does not verify any more is fetched again") {
     CHECK(asked == 1);
     committee.check_safety();
 }
+
+}  // namespace disk_test

@@ -2,6 +2,8 @@
 
 #include "tests/engine/fixtures.hpp"
 
+namespace engine_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -253,3 +255,5 @@ TEST_CASE("two certificates for one slot stop the engine for good instead of one
     CHECK(members.status(0).last_commit == before);
     CHECK(members.status(0).halted.has_value());
 }
+
+}  // namespace engine_test

@@ -2,6 +2,8 @@
 
 #include "tests/engine/fixtures.hpp"
 
+namespace observer_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -140,3 +142,5 @@ TEST_CASE("an observer that gets no batches stops taking certificates, and goes 
     CHECK(committee.run_until([&] { return waiting() < 10; }, 10s));
     committee.check_safety();
 }
+
+}  // namespace observer_test

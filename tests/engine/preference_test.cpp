@@ -3,6 +3,8 @@
 #include "dag/sync/range_fetcher.hpp"
 #include "tests/engine/fixtures.hpp"
 
+namespace preference_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -125,3 +127,5 @@ TEST_CASE("the engine asks by the ratings that it was given last") {
     }
     CHECK(requests == 1);
 }
+
+}  // namespace preference_test

@@ -6,6 +6,8 @@
 #include "dag/production/vote_collector.hpp"
 #include "tests/engine/fixtures.hpp"
 
+namespace production_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -133,3 +135,5 @@ TEST_CASE("the leader timeout doubles while anchors are missing, and falls back 
     pacemaker.committed();
     CHECK(pacemaker.propose_at(state) == at(1s + 50ms));
 }
+
+}  // namespace production_test

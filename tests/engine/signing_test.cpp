@@ -3,6 +3,8 @@
 #include "dag/sync/rejoin.hpp"
 #include "tests/engine/fixtures.hpp"
 
+namespace signing_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -190,3 +192,5 @@ TEST_CASE("a life that begins with its own store, after any crash, never stops t
         committee.check_safety();
     }
 }
+
+}  // namespace signing_test

@@ -8,6 +8,8 @@
 #include "dag/sync/range_fetcher.hpp"
 #include "tests/engine/fixtures.hpp"
 
+namespace sync_test {
+
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
@@ -394,3 +396,5 @@ TEST_CASE("the supported claim is what a supporting share of stake claims at lea
     claims.heard(member(2), {CommitIndex{3}, digest(2)});
     CHECK(claims.supported() == CommitIndex{7});
 }
+
+}  // namespace sync_test

@@ -6,7 +6,7 @@
 #include "tests/fuzz/target.hpp"
 
 // What the node makes of the payloads of notices, requests and replies.
-namespace monodon::fuzz {
+namespace monodon::fuzz::codec_targets {
 
 namespace {
 
@@ -274,4 +274,4 @@ const Registration kCodec{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::codec_targets

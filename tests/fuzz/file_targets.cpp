@@ -12,7 +12,7 @@
 #include "tools/replay.hpp"
 
 // Files that operators and tools give us, and rows of the store.
-namespace monodon::fuzz {
+namespace monodon::fuzz::file_targets {
 
 namespace {
 
@@ -332,4 +332,4 @@ const Registration kFiles{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::file_targets

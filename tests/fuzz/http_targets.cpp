@@ -6,7 +6,7 @@
 #include "tests/fuzz/target.hpp"
 
 // What a client of the two HTTP interfaces chooses: target, body, Host and Origin.
-namespace monodon::fuzz {
+namespace monodon::fuzz::http_targets {
 
 namespace {
 
@@ -205,4 +205,4 @@ const Registration kHttp{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::http_targets

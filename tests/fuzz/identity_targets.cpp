@@ -9,7 +9,7 @@
 #include "tests/net/tls_vectors.hpp"
 
 // What a peer's TLS certificate may be.
-namespace monodon::fuzz {
+namespace monodon::fuzz::identity_targets {
 
 namespace {
 
@@ -247,4 +247,4 @@ const Registration kIdentity{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::identity_targets

@@ -10,7 +10,7 @@
 #include "tests/fuzz/target.hpp"
 
 // An outbox joined to a reader and an assembler by bytes that the input cuts and interleaves.
-namespace monodon::fuzz {
+namespace monodon::fuzz::link_target {
 
 namespace {
 
@@ -436,4 +436,4 @@ const Registration kLink{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::link_target

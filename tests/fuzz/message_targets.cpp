@@ -8,7 +8,7 @@
 #include "tests/fuzz/target.hpp"
 
 // How frames become messages, and the form of their payloads.
-namespace monodon::fuzz {
+namespace monodon::fuzz::message_targets {
 
 namespace {
 
@@ -418,4 +418,4 @@ const Registration kMessages{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::message_targets

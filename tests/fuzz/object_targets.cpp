@@ -4,7 +4,7 @@
 #include "tests/fuzz/target.hpp"
 
 // The objects of the protocol, as they travel, are hashed and are stored.
-namespace monodon::fuzz {
+namespace monodon::fuzz::object_targets {
 
 namespace {
 
@@ -221,4 +221,4 @@ const Registration kObjects{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::object_targets

@@ -4,7 +4,21 @@
 
 namespace monodon::fuzz {
 
-using namespace dag;
+using dag::BatchBuilder;
+using dag::BatchHead;
+using dag::Certificate;
+using dag::Commit;
+using dag::CommitIndex;
+using dag::Committee;
+using dag::Epoch;
+using dag::Header;
+using dag::Member;
+using dag::PayloadEntry;
+using dag::Round;
+using dag::ValidatorIndex;
+using dag::Verification;
+using dag::Vote;
+using dag::WorkerId;
 
 namespace {
 

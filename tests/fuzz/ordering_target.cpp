@@ -5,7 +5,7 @@
 #include "tests/fuzz/target.hpp"
 
 // The ordering, on any causally closed DAG and in any order of arrival.
-namespace monodon::fuzz {
+namespace monodon::fuzz::ordering_target {
 
 namespace {
 
@@ -172,4 +172,4 @@ const Registration kOrdering{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::ordering_target

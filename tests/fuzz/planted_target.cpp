@@ -1,7 +1,7 @@
 #include "tests/fuzz/target.hpp"
 
 // A fault on purpose: what cannot find it finds nothing.
-namespace monodon::fuzz {
+namespace monodon::fuzz::planted_target {
 
 namespace {
 
@@ -13,4 +13,4 @@ const Registration kPlanted{{{"planted", "fails on purpose: the fuzzer must find
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::planted_target

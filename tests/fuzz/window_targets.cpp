@@ -8,7 +8,7 @@
 #include "tests/fuzz/target.hpp"
 
 // The two ends of requests: one driven by arbitrary frames, and an honest pair of them.
-namespace monodon::fuzz {
+namespace monodon::fuzz::window_targets {
 
 namespace {
 
@@ -425,4 +425,4 @@ const Registration kWindows{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::window_targets

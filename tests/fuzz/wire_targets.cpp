@@ -9,7 +9,7 @@
 #include "tests/fuzz/target.hpp"
 
 // Bytes that a peer sends before anything knows what they are about.
-namespace monodon::fuzz {
+namespace monodon::fuzz::wire_targets {
 
 namespace {
 
@@ -292,4 +292,4 @@ const Registration kWire{{
 
 }  // namespace
 
-}  // namespace monodon::fuzz
+}  // namespace monodon::fuzz::wire_targets

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,24 @@ JOBS = 2
 
 
 def commands(build_root, root):
-    """{unit: arguments of its compiler} by path from the root, without a wrapper, inputs and outputs."""
+    """{unit: arguments of its compiler} by path from the root, without a wrapper, inputs and outputs. The
+    units that a unity build joins have the arguments of what joins them."""
     found = {}
     for entry in json.loads((Path(build_root) / "compile_commands.json").read_text(encoding="utf-8")):
-        unit = (Path(entry["directory"]) / entry["file"]).resolve()
-        if unit.is_relative_to(root):
-            found[str(unit.relative_to(root))] = _flags(shlex.split(entry["command"]), entry["file"])
+        source = (Path(entry["directory"]) / entry["file"]).resolve()
+        flags = _flags(shlex.split(entry["command"]), entry["file"])
+        for unit in _joined(source) or [source]:
+            if unit.is_relative_to(root):
+                found[str(unit.relative_to(root))] = flags
     return found
+
+
+def _joined(source):
+    """The units in a source that Meson has written for a unity build, none for any other source."""
+    if not re.search(r"-unity\d+\.cpp$", source.name) or not source.is_file():
+        return []
+    names = re.findall(r'#include\s*[<"]([^>"]+)[>"]', source.read_text(encoding="utf-8"))
+    return [(source.parent / name).resolve() for name in names]
 
 
 def _flags(words, source):

@@ -51,15 +51,24 @@ class Forms(unittest.TestCase):
         start = "#include <string>\n#include <utility>\nvoid take(std::string);\nauto f(std::string a) {\n"
         bad = self.write("a.cpp", start + "    take(std::move(a));\n    return a.size();\n}\n")
         good = self.write("b.cpp", start + "    take(std::move(a));\n    return 0;\n}\n")
-        self.write_commands(f"{CXX} -std=c++20 -c %s -o %s.o", bad, good)
         config = build.ROOT / ".clang-tidy"
-        self.assertIn("use-after-move", lint.complaint(CLANG_TIDY, self.root / bad, self.root, config))
-        self.assertIsNone(lint.complaint(CLANG_TIDY, self.root / good, self.root, config))
+
+        def found(unit):
+            return lint.complaint(CLANG_TIDY, self.root / unit, [CXX, "-std=c++20"], self.root, config)
+
+        self.assertIn("use-after-move", found(bad))
+        self.assertIsNone(found(good))
 
     def test_flags_lose_wrapper_input_and_output(self):
         self.write_commands("ccache c++ -Ix -std=c++20 -MD -MQ a.o -MF a.d -o %s.o -c %s", "a.cpp")
         found = build.commands(self.root, self.root.resolve())
         self.assertEqual({"a.cpp": ["c++", "-Ix", "-std=c++20"]}, found)
+
+    def test_units_that_a_unity_build_joins_have_its_flags(self):
+        self.write("a.cpp", "")
+        self.write("x-unity0.cpp", f"#include<{self.root / 'a.cpp'}>\n")
+        self.write_commands("c++ -Ix -o %s.o -c %s", "x-unity0.cpp")
+        self.assertEqual({"a.cpp": ["c++", "-Ix"]}, build.commands(self.root, self.root.resolve()))
 
     def test_the_nearest_unit_lends_its_flags(self):
         units = ["dag/a.cpp", "net/b.cpp", "net/rpc/b.cpp"]

@@ -11,11 +11,12 @@ from pathlib import Path
 from build import ROOT, Memory, closure, commands, report
 
 
-def complaint(program, unit, build_root, config):
+def complaint(program, unit, flags, build_root, config):
     """What clang-tidy says about one unit, None when it is content."""
     done = subprocess.run(
-        [program, "-p", str(build_root), "--quiet", f"--config-file={config}",
-         "--extra-arg=-Wno-unknown-warning-option", str(unit)],
+        [program, "--quiet", f"--config-file={config}", str(unit), "--",
+         *flags[1:], "-Wno-unknown-warning-option"],
+        cwd=build_root,
         capture_output=True,
         text=True,
         check=False,
@@ -33,7 +34,7 @@ def main():
         key = Memory.key(units[unit], config.read_text(encoding="utf-8"), closure(unit, ROOT))
         if memory.passed(key):
             return None
-        found = complaint(program, ROOT / unit, build_root, config)
+        found = complaint(program, ROOT / unit, units[unit], build_root, config)
         if found is None:
             memory.remember(key)
         return found

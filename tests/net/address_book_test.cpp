@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
+namespace address_book_test {
+
 using namespace monodon;
 using namespace monodon::net;
 
@@ -328,3 +330,5 @@ TEST_CASE("peers of one machine are groups of their own where that is wanted") {
     CHECK(book.tried() > 200);
     CHECK(strict.tried() <= AddressBook::kTriedBucketsOfGroup * AddressBook::kBucketSize);
 }
+
+}  // namespace address_book_test

@@ -8,6 +8,8 @@
 #include "tests/net/forge.hpp"
 #include "tests/net/tls_vectors.hpp"
 
+namespace certificate_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -125,3 +127,5 @@ TEST_CASE("every fault of a certificate has its name") {
     CHECK(error_of({.identity_type = Byte{0}}) == CertificateError::wrong_identity_type);
     CHECK(error_of({.identity_type = Byte{2}}) == CertificateError::wrong_identity_type);
 }
+
+}  // namespace certificate_test

@@ -11,6 +11,8 @@
 #include "tests/net/network_fixture.hpp"
 #include "tests/net/raw_peer.hpp"
 
+namespace discovery_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -250,3 +252,5 @@ TEST_CASE("seeds are written with or without the peer that is expected there") {
     for (const char* wrong : {"", "192.0.2.1", "192.0.2.1:0", "@192.0.2.1:1", "nobody@192.0.2.1:1"})
         CHECK(!Seed::parse(wrong));
 }
+
+}  // namespace discovery_test

@@ -9,6 +9,8 @@
 #include "net/transport/link.hpp"
 #include "tests/net/network_fixture.hpp"
 
+namespace mesh_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -337,3 +339,5 @@ TEST_CASE("a node that cannot listen says so") {
     Node other(threads, config, KeyPair::generate());
     CHECK(!other.network().start());
 }
+
+}  // namespace mesh_test

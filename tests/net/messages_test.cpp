@@ -6,6 +6,8 @@
 #include "tests/eventually.hpp"
 #include "tests/net/network_fixture.hpp"
 
+namespace messages_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -394,3 +396,5 @@ TEST_CASE("a disconnected peer is dialled again") {
     CHECK(eventually([&] { return committee[0].status_of(committee[1].id()).connections >= 2; }));
     CHECK(committee.all_connected());
 }
+
+}  // namespace messages_test

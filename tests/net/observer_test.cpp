@@ -4,6 +4,8 @@
 #include "tests/eventually.hpp"
 #include "tests/net/raw_peer.hpp"
 
+namespace observer_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -223,3 +225,5 @@ TEST_CASE(
     CHECK(whole >= 4);
     CHECK(busy >= 4);
 }
+
+}  // namespace observer_test

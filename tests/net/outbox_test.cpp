@@ -6,6 +6,8 @@
 
 #include "net/wire/frame_reader.hpp"
 
+namespace outbox_test {
+
 using namespace monodon;
 using namespace monodon::net;
 
@@ -262,3 +264,5 @@ TEST_CASE("bulk frames are compressed when that makes them smaller") {
     reader.feed(out);
     CHECK((*reader.next())->header.compressed());
 }
+
+}  // namespace outbox_test

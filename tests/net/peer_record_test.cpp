@@ -4,6 +4,8 @@
 
 #include "net/core/canonical.hpp"
 
+namespace peer_record_test {
+
 using namespace monodon;
 using namespace monodon::net;
 
@@ -212,3 +214,5 @@ TEST_CASE("addresses know from where they can be reached and what lies beside th
     CHECK(slot_group(parse("192.0.2.1:1")) == slot_group(parse("192.0.2.200:9")));
     CHECK(slot_group(parse("192.0.2.1:1")) != slot_group(parse("192.0.3.1:1")));
 }
+
+}  // namespace peer_record_test

@@ -6,6 +6,8 @@
 
 #include "net/peers/selection.hpp"
 
+namespace reputation_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using std::chrono::hours;
@@ -467,3 +469,5 @@ TEST_CASE("nine of ten choices go by weight, one is exploration") {
     const std::vector<std::uint32_t> nobody{0, 0};
     CHECK(select(nobody, 0.99, 0.99) == 1);
 }
+
+}  // namespace reputation_test

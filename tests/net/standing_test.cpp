@@ -5,6 +5,8 @@
 #include "net/wire/request_head.hpp"
 #include "tests/net/raw_peer.hpp"
 
+namespace standing_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -258,3 +260,5 @@ TEST_CASE("when places run out, who is throttled makes room for who is not") {
         if (each.name == "clients") CHECK(each.used == 1);
     }
 }
+
+}  // namespace standing_test

@@ -4,6 +4,8 @@
 
 #include "tests/net/forge.hpp"
 
+namespace tls_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -235,3 +237,5 @@ TEST_CASE("a peer that asks for new keys all the time and reads nothing is cut o
     CHECK(most <= 256 * 1024 + 64);
     CHECK(peer.session.state() == TlsState::failed);
 }
+
+}  // namespace tls_test

@@ -5,6 +5,8 @@
 #include "tests/eventually.hpp"
 #include "tests/net/raw_peer.hpp"
 
+namespace violations_test {
+
 using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
@@ -441,3 +443,5 @@ TEST_CASE("a peer that knows fewer methods is not asked them, and its window is 
     CHECK(first.get().error().code == RpcError::deadline);
     CHECK(second.get().error().code == RpcError::deadline);
 }
+
+}  // namespace violations_test

@@ -7,6 +7,8 @@
 #include "net/wire/pack.hpp"
 #include "net/wire/token_bucket.hpp"
 
+namespace window_test {
+
 using namespace monodon;
 using namespace monodon::net;
 
@@ -306,3 +308,5 @@ TEST_CASE("a class that the peer wants held is not begun before its time, and ho
     CHECK(window.next_start(then)->request.handle == 1);
     CHECK(window.next_due() > then);
 }
+
+}  // namespace window_test

@@ -10,7 +10,7 @@
 #include "tests/node/fake_node.hpp"
 #include "tests/node/support.hpp"
 
-namespace monodon::node {
+namespace monodon::node::admin_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -312,4 +312,4 @@ TEST_CASE("metrics have units, help and no label that grows with clients") {
 }
 
 }  // namespace
-}  // namespace monodon::node
+}  // namespace monodon::node::admin_test

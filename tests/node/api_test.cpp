@@ -8,7 +8,7 @@
 #include "tests/node/http_support.hpp"
 #include "tests/node/support.hpp"
 
-namespace monodon::node {
+namespace monodon::node::api_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -352,4 +352,4 @@ TEST_CASE("the APIs answer through their servers") {
 }
 
 }  // namespace
-}  // namespace monodon::node
+}  // namespace monodon::node::api_test

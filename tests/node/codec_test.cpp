@@ -5,6 +5,8 @@
 #include "net/wire/pack.hpp"
 #include "node/worker.hpp"
 
+namespace codec_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using net::PackWriter;
@@ -91,3 +93,5 @@ TEST_CASE("the answer to a submission comes back as it was") {
         CHECK(decode_submit_reply(writer.view()).has_value() == (why >= 1 && why < kRefusals));
     }
 }
+
+}  // namespace codec_test

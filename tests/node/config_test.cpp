@@ -7,7 +7,7 @@
 #include "node/units.hpp"
 #include "tests/node/support.hpp"
 
-namespace monodon::node {
+namespace monodon::node::config_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -228,4 +228,4 @@ TEST_CASE("a file that is missing or too large is an error") {
 }
 
 }  // namespace
-}  // namespace monodon::node
+}  // namespace monodon::node::config_test

@@ -4,6 +4,8 @@
 
 #include "tests/node/chain.hpp"
 
+namespace dissemination_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -318,3 +320,5 @@ TEST_CASE("a batch of an earlier life is durable already and comes from the stor
     CHECK(fixture.news.acknowledged == std::vector<BatchHandle>{5});
     CHECK(fixture.news.proposable == std::vector{sealed.entry});
 }
+
+}  // namespace dissemination_test

@@ -7,6 +7,8 @@
 #include "node/kv_store.hpp"
 #include "tests/node/chain.hpp"
 
+namespace executor_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -280,3 +282,5 @@ TEST_CASE("execution begins where the application stands and skips what it has")
     CHECK(executor.status().transactions == 1);
     CHECK(as_text(*(*store)->get(as_bytes("n"))->value) == "2");
 }
+
+}  // namespace executor_test

@@ -11,6 +11,8 @@
 #include "node/worker.hpp"
 #include "tests/node/chain.hpp"
 
+namespace four_workers_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -285,3 +287,5 @@ TEST_CASE("four workers on several threads bring every transaction through, once
         CHECK(receipt->outcome == Outcome::ok);
     }
 }
+
+}  // namespace four_workers_test

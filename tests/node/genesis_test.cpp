@@ -7,7 +7,7 @@
 #include "node/home.hpp"
 #include "tests/node/support.hpp"
 
-namespace monodon::node {
+namespace monodon::node::genesis_test {
 namespace {
 
 using test::contains;
@@ -278,4 +278,4 @@ TEST_CASE("an admin socket lies in the home, or at a short path that the home re
 }
 
 }  // namespace
-}  // namespace monodon::node
+}  // namespace monodon::node::genesis_test

@@ -6,7 +6,7 @@
 #include "tests/node/http_support.hpp"
 #include "tests/node/support.hpp"
 
-namespace monodon::node {
+namespace monodon::node::http_limits_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -112,4 +112,4 @@ TEST_CASE("who holds a place without a request makes room for others, the longes
 }
 
 }  // namespace
-}  // namespace monodon::node
+}  // namespace monodon::node::http_limits_test

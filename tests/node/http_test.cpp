@@ -12,7 +12,7 @@
 #include "tests/node/http_support.hpp"
 #include "tests/node/support.hpp"
 
-namespace monodon::node {
+namespace monodon::node::http_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -485,4 +485,4 @@ TEST_CASE("the client keeps its connection and makes a new one when the server h
 }
 
 }  // namespace
-}  // namespace monodon::node
+}  // namespace monodon::node::http_test

@@ -1,5 +1,7 @@
 #include "tests/node/worker_fixture.hpp"
 
+namespace intake_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -138,3 +140,5 @@ TEST_CASE("of a reply only the batches that were asked for are stored, each once
         CHECK(!fetched->bad);
     }
 }
+
+}  // namespace intake_test

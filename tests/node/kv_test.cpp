@@ -7,6 +7,8 @@
 #include "tests/node/chain.hpp"
 #include "tests/node/naive_root.hpp"
 
+namespace kv_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -462,3 +464,5 @@ TEST_CASE("a state whose bucket hashes do not give its root is refused at start"
     REQUIRE(!opened);
     CHECK(opened.error().error == storage::StoreError::damaged);
 }
+
+}  // namespace kv_test

@@ -4,6 +4,8 @@
 
 #include "tests/node/chain.hpp"
 
+namespace position_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -92,3 +94,5 @@ TEST_CASE("how old the last commit may be follows from the rounds of an idle com
     // With rounds a minute apart a quarter of a minute without a commit is nothing.
     CHECK(commit_age_max(60s) > 9min);
 }
+
+}  // namespace position_test

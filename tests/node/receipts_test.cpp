@@ -4,6 +4,8 @@
 
 #include "node/receipt_book.hpp"
 
+namespace receipts_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace std::chrono_literals;
@@ -332,3 +334,5 @@ TEST_CASE("a rate is over full seconds, at most ten, and not diluted by those be
     CHECK(window.per_second(at(12s)) == Approx(99.9));
     CHECK(window.per_second(at(13s)) == 0);
 }
+
+}  // namespace receipts_test

@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace repair_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace std::chrono_literals;
@@ -56,3 +58,5 @@ TEST_CASE("what others make us find is bounded") {
     CHECK(repair.open() == 256);
     CHECK(repair.due(at(0s), third).size() == 8);
 }
+
+}  // namespace repair_test

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+namespace room_test {
+
 using namespace monodon::node;
 
 namespace {
@@ -66,3 +68,5 @@ TEST_CASE("a writer that waits for room refuses transactions with its own reason
     stalled.stalled = "no space left";
     CHECK(shortage(stalled, kMarks).transactions == "no space left");
 }
+
+}  // namespace room_test

@@ -8,6 +8,8 @@
 
 #include "tests/node/naive_root.hpp"
 
+namespace state_tree_test {
+
 using namespace monodon;
 using namespace monodon::node;
 
@@ -67,3 +69,5 @@ TEST_CASE("a set of buckets comes back from its bytes") {
     CHECK(seen == std::vector<std::size_t>{0, 63, 64, 9999, 16383});
     CHECK(set.encode().size() == BucketSet::kBytes);
 }
+
+}  // namespace state_tree_test

@@ -1,5 +1,7 @@
 #include "tests/node/worker_fixture.hpp"
 
+namespace worker_test {
+
 using namespace monodon;
 using namespace monodon::node;
 using namespace monodon::node::test;
@@ -422,3 +424,5 @@ TEST_CASE(
     fixture.settle();
     CHECK(stopped);
 }
+
+}  // namespace worker_test

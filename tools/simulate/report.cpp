@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "net/core/time.hpp"
+
 namespace monodon::sim {
 
 namespace {
 
-double hours(Duration time) { return static_cast<double>(time.count()) / 3.6e9; }
+double hours_in(Duration time) { return seconds_in(time) / 3600; }
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
     return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -61,7 +63,7 @@ double settled_percent(const Result& sum) { return 100 * ratio(sum.settled_ancho
 
 std::string progress_line(const Totals& totals) {
     return fmt::format("{} seeds, {:.2f} virtual hours, {} commits, {} violations", totals.seeds,
-                       hours(totals.sum.virtual_time), totals.sum.commits, totals.violations);
+                       hours_in(totals.sum.virtual_time), totals.sum.commits, totals.violations);
 }
 
 std::string summary(const Totals& totals, double seconds) {
@@ -92,8 +94,7 @@ std::string summary(const Totals& totals, double seconds) {
         fetched.requests_failed, fetched.requests);
     text += fmt::format("misbehaviour {} equivocations seen, {} objects refused\n", sum.equivocations,
                         sum.refused);
-    text += fmt::format("healing      {:.1f} s at the longest\n",
-                        static_cast<double>(totals.longest_healing.count()) / 1e6);
+    text += fmt::format("healing      {:.1f} s at the longest\n", seconds_in(totals.longest_healing));
     if (totals.led_astray > 0) {
         text += fmt::format(
             "schedule     {} runs healed late: it held on to members that do not lead (seed {})\n",
@@ -129,14 +130,13 @@ std::string summary_json(const Totals& totals, double seconds) {
         R"("bytes_wasted":{},"requests":{},"requests_failed":{}}},"packets":{},"bytes":{},)"
         R"("request_timeouts":{},"equivocations":{},"refused":{},)"
         R"("longest_healing_s":{:.3f},"led_astray":{},"trace_hash":"{:016x}","seconds":{:.3f},"faults":{{)",
-        totals.seeds, totals.violations, hours(sum.virtual_time), sum.commits, sum.skipped, sum.certificates,
-        sum.referenced, sum.ordered_certificates, settled_percent(sum), taken.median, taken.high, taken.mean,
-        far.median, far.high, far.mean, sum.batches, sum.acknowledged, sum.executed, sum.reproposals,
-        sum.fetched.certificates_synced, sum.fetched.certificates_duplicate, sum.fetched.bytes_useful,
-        sum.fetched.bytes_wasted, sum.fetched.requests, sum.fetched.requests_failed, sum.packets, sum.bytes,
-        sum.request_timeouts, sum.equivocations, sum.refused,
-        static_cast<double>(totals.longest_healing.count()) / 1e6, totals.led_astray, totals.trace_hash,
-        seconds);
+        totals.seeds, totals.violations, hours_in(sum.virtual_time), sum.commits, sum.skipped,
+        sum.certificates, sum.referenced, sum.ordered_certificates, settled_percent(sum), taken.median,
+        taken.high, taken.mean, far.median, far.high, far.mean, sum.batches, sum.acknowledged, sum.executed,
+        sum.reproposals, sum.fetched.certificates_synced, sum.fetched.certificates_duplicate,
+        sum.fetched.bytes_useful, sum.fetched.bytes_wasted, sum.fetched.requests, sum.fetched.requests_failed,
+        sum.packets, sum.bytes, sum.request_timeouts, sum.equivocations, sum.refused,
+        seconds_in(totals.longest_healing), totals.led_astray, totals.trace_hash, seconds);
     bool first = true;
     for_each_fault([&](Fault fault) {
         text += fmt::format(R"({}"{}":{})", first ? "" : ",", name(fault),

@@ -6,7 +6,6 @@ namespace monodon::sim {
 
 namespace {
 
-using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -128,7 +127,7 @@ void Simulation::inject(Fault fault) {
         case Fault::clock:
             count();
             other.jump_clock(milliseconds(chance_.between(0, 10'000)));
-            return other.set_clock(hours(24) - seconds(chance_.between(0, 48 * 3600)));
+            return other.set_clock(std::chrono::hours(24) - seconds(chance_.between(0, 48 * 3600)));
         case Fault::blackout:
             count();
             for (const auto& member : members_) {
