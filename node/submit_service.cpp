@@ -38,7 +38,7 @@ struct Progress {
 };
 
 /// Time for the answer to travel before the client gives up.
-constexpr Duration kAnswerTime = std::chrono::milliseconds(200);
+constexpr Duration kReplyReserve = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void SubmitService::answer(const SharedBytes& payload, const net::Replier& repli
     auto request = payload ? decode_submit(payload) : std::nullopt;
     if (!request) return replier.fail({net::RpcError::malformed, 0});
     const auto progress = std::make_shared<Progress>(Progress{replier, {}});
-    const Duration left = replier.deadline() - net::now() - kAnswerTime;
+    const Duration left = replier.deadline() - net::now() - kReplyReserve;
     Submission submission;
     submission.transactions = std::move(request->transactions);
     submission.want = request->want;

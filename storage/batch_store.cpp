@@ -16,7 +16,7 @@ namespace monodon::storage {
 
 namespace {
 
-constexpr std::size_t kGroupBytesMax = std::size_t{8} << 20;
+constexpr std::size_t kBatchGroupBytesMax = std::size_t{8} << 20;
 constexpr std::size_t kPageBytes = 4096;
 /// Pages of the two trees that a batch can have copied, were it alone in its transaction.
 constexpr std::size_t kCopiedBytesPerBatch = 32 * 1024;
@@ -63,7 +63,7 @@ class BatchStore::State {
           generations_(std::move(generations)),
           cache_(options_.cache_bytes),
           unreferenced_(options_.unreferenced_bytes_max),
-          writer_({"batches", options_.retry_after, kGroupBytesMax},
+          writer_({"batches", options_.retry_after, kBatchGroupBytesMax},
                   {[this](std::span<BatchWrite> group) { return write_group(group); },
                    []() -> Result<bool> { return false; }, options_.fatal}) {}
 

@@ -26,7 +26,7 @@ std::uint64_t expected(const BenchOptions& options) {
 using Clock = std::chrono::steady_clock;
 
 /// Transactions that fall due within it travel together.
-constexpr auto kTick = std::chrono::milliseconds(5);
+constexpr auto kBenchTick = std::chrono::milliseconds(5);
 constexpr auto kConnectPatience = std::chrono::seconds(10);
 constexpr auto kDrainPatience = std::chrono::seconds(20);
 
@@ -72,14 +72,14 @@ class Bench {
         const bool all =
             std::ranges::all_of(lanes_, [](const auto& lane) { return lane->channel().connected(); });
         if (!all && Clock::now() - opened_ < kConnectPatience)
-            return after(kTick, &Bench::wait_for_connections);
+            return after(kBenchTick, &Bench::wait_for_connections);
         connected_ =
             std::ranges::any_of(lanes_, [](const auto& lane) { return lane->channel().connected(); });
         if (!connected_) return io_.stop();
         if (!all) note(fmt::format("without {}", trouble()));
         start_ = Clock::now();
         window_ = {start_ + options_.warmup, start_ + options_.warmup + options_.duration};
-        next_ = start_ + kTick;
+        next_ = start_ + kBenchTick;
         for (const auto& lane : lanes_) lane->begin(start_, window_);
         schedule();
     }
@@ -113,7 +113,7 @@ class Bench {
 
     void tick() {
         // All ticks that have come, one by one: each gives its transactions their own time.
-        for (const auto now = Clock::now(); next_ <= now && next_ < window_.end; next_ += kTick) {
+        for (const auto now = Clock::now(); next_ <= now && next_ < window_.end; next_ += kBenchTick) {
             for (const auto& lane : lanes_) lane->tick(next_);
         }
         progress_.update(result_.executed);
@@ -130,7 +130,7 @@ class Bench {
             return io_.stop();
         }
         progress_.update(result_.executed, "the last receipts");
-        after(kTick, &Bench::drain);
+        after(kBenchTick, &Bench::drain);
     }
 
     const BenchOptions& options_;

@@ -16,7 +16,7 @@ constexpr std::size_t kRequestBytes = 256 * 1024;
 static_assert(kRequestBytes <= kSubmitBytesMax);
 /// What may wait at our end of one connection.
 constexpr auto kBacklog = std::chrono::seconds(4);
-constexpr Duration kDeadline = std::chrono::seconds(25);
+constexpr Duration kBenchDeadline = std::chrono::seconds(25);
 
 Duration between(BenchLane::Clock::time_point begin, BenchLane::Clock::time_point end) {
     return std::chrono::duration_cast<Duration>(end - begin);
@@ -106,7 +106,7 @@ void BenchLane::send(Request request) {
     ++in_flight_;
     bytes_in_flight_ += bytes;
     measured_in_flight_ += request.measured;
-    channel_.submit(node::Stage::executed, views, kDeadline,
+    channel_.submit(node::Stage::executed, views, kBenchDeadline,
                     [this, bytes, request = std::move(request)](const SubmitOutcome& outcome) {
                         --in_flight_;
                         bytes_in_flight_ -= bytes;

@@ -13,7 +13,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr auto kFollowPoll = std::chrono::milliseconds(500);
+constexpr auto kPicturePoll = std::chrono::milliseconds(500);
 /// As many as a node gives at once: when following, more than pass between two polls.
 constexpr std::uint64_t kFollowRounds = 100;
 /// Up to this size the authors of the parents are listed one by one.
@@ -83,7 +83,7 @@ json::object complete_rounds(const json::object& answer) {
 
 int follow(Asker& asker, std::uint64_t shown, bool colour) {
     while (!output_lost()) {
-        std::this_thread::sleep_for(kFollowPoll);
+        std::this_thread::sleep_for(kPicturePoll);
         const auto answer = asker.get(fmt::format("/v1/dag?from={}&rounds={}", shown + 1, kFollowRounds));
         if (!answer) return report(answer.error());
         const json::object complete = complete_rounds(as_object(*answer));

@@ -11,7 +11,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr auto kPoll = std::chrono::milliseconds(200);
+constexpr auto kSyncPoll = std::chrono::milliseconds(200);
 
 std::string seconds(double value) {
     return human_time(std::chrono::microseconds(static_cast<std::int64_t>(value * 1'000'000)));
@@ -43,7 +43,7 @@ int follow(Asker& asker, json::object answer) {
         if (text(answer, "mode") == "halted")
             return report({kExitFailed, "ordering has stopped; `monodon why` tells why"});
         bar.update(number(answer, "highest_round"), pace(answer));
-        std::this_thread::sleep_for(kPoll);
+        std::this_thread::sleep_for(kSyncPoll);
         const auto next = asker.get("/v1/sync");
         if (!next) return report(next.error());
         answer = as_object(*next);

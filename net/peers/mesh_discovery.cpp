@@ -13,7 +13,7 @@ namespace monodon::net {
 namespace {
 
 /// How often the state of things is looked at when nothing wakes us.
-constexpr auto kTick = std::chrono::milliseconds(250);
+constexpr auto kHuntTick = std::chrono::milliseconds(250);
 constexpr auto kExpireEvery = std::chrono::minutes(1);
 /// Dials because of the address book at one time.
 constexpr std::size_t kDialsMax = 4;
@@ -68,7 +68,7 @@ asio::awaitable<void> Network::Impl::discover(Self self) {
             self->discovery_.expire(time);
             hunt.next_expiry = time + kExpireEvery;
         }
-        hunt.timer.expires_after(kTick);
+        hunt.timer.expires_after(kHuntTick);
         co_await hunt.timer.async_wait(as_result);
     }
 }

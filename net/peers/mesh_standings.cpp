@@ -14,7 +14,7 @@ namespace monodon::net {
 
 namespace {
 
-constexpr Duration kTick = std::chrono::seconds(1);
+constexpr Duration kStandingTick = std::chrono::seconds(1);
 /// For how long after our loop was late nothing that time can cause is held against anybody.
 constexpr Duration kStrainKept = std::chrono::seconds(5);
 /// So much waiting for most of the members at once is our link, not them.
@@ -203,7 +203,7 @@ asio::awaitable<void> Network::Impl::watch_standings(Self self) {
             const std::lock_guard lock(self->mutex_);
             if (self->stopping_) co_return;
         }
-        const Time due = now() + kTick;
+        const Time due = now() + kStandingTick;
         timer->expires_at(to_steady(due));
         co_await timer->async_wait(as_result);
         const Time time = now();

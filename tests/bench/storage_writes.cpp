@@ -113,10 +113,10 @@ void measure_votes(const std::filesystem::path& home, BareFile& bare, Figures& f
 
 /// Records a second, with `each` in a call.
 double certificate_rate(const std::filesystem::path& home, std::size_t each) {
-    constexpr std::uint64_t kRounds = 5'000;
+    constexpr std::uint64_t kWrittenRounds = 5'000;
     std::vector<std::vector<dag::Record>> calls(1);
     test::DagMaker maker;
-    for (std::uint64_t round = 0; round < kRounds; ++round) {
+    for (std::uint64_t round = 0; round < kWrittenRounds; ++round) {
         for (const auto& certificate : maker.add_round().certificates) {
             if (calls.back().size() == each) calls.emplace_back();
             calls.back().emplace_back(dag::CertificateRecord{certificate});
@@ -132,7 +132,7 @@ double certificate_rate(const std::filesystem::path& home, std::size_t each) {
         if (each > 1) durable.wait_for(at + 1);
     }
     durable.wait_for(count);
-    return static_cast<double>(kRounds * 4) / seconds_since(begin);
+    return static_cast<double>(kWrittenRounds * 4) / seconds_since(begin);
 }
 
 /// In turns, so that what else the machine does meets both.

@@ -24,7 +24,7 @@ std::vector<Bytes> encoded(const std::vector<dag::VerifiedCertificate>& certific
 }
 
 /// A store that grows, with checkpoints made when a test says so.
-struct Home {
+struct StoredHome {
     TemporaryDirectory directory;
     DagMaker maker;
     std::unique_ptr<ConsensusStore> store = open_consensus(consensus_options(directory.path() / "c"));
@@ -158,7 +158,7 @@ TEST_CASE("a consensus state comes back as it was, and no truncation of it is ta
 }
 
 TEST_CASE("recovery from a checkpoint gives what recovery from scratch gives") {
-    Home home;
+    StoredHome home;
     CHECK_FALSE(*home.checkpoints->make());
     home.grow(150);
     home.raise_floor(20);
@@ -183,7 +183,7 @@ TEST_CASE("recovery from a checkpoint gives what recovery from scratch gives") {
 }
 
 TEST_CASE("certificates that come late, below the round of the checkpoint, are recovered too") {
-    Home home;
+    StoredHome home;
     home.grow(20);
     home.make();
     // An author outside of the first four rounds' usual ones: a second chain of the same committee.
@@ -197,7 +197,7 @@ TEST_CASE("certificates that come late, below the round of the checkpoint, are r
 }
 
 TEST_CASE("a file in which nothing has changed is not written again") {
-    Home home;
+    StoredHome home;
     home.grow(300);
     home.make();
     const auto first = home.checkpoints->stats();
@@ -213,7 +213,7 @@ TEST_CASE("a file in which nothing has changed is not written again") {
 }
 
 TEST_CASE("the newest three checkpoints stay, with their files and no others") {
-    Home home;
+    StoredHome home;
     for (int made = 0; made < 6; ++made) {
         home.grow(100);
         home.raise_floor(static_cast<std::uint64_t>(made) * 100);
@@ -232,7 +232,7 @@ TEST_CASE("the newest three checkpoints stay, with their files and no others") {
 }
 
 TEST_CASE("a checkpoint is made in the background whenever the anchor has risen far enough") {
-    Home home;
+    StoredHome home;
     home.grow(9);
     home.checkpoints->consider(Round{9});
     home.grow(1);
@@ -252,7 +252,7 @@ TEST_CASE("a checkpoint is made in the background whenever the anchor has risen 
 }
 
 TEST_CASE("a damaged checkpoint gives way to the one before, and the last of them to the rows") {
-    Home home;
+    StoredHome home;
     home.grow(100);
     home.make();
     home.grow(100);
@@ -289,7 +289,7 @@ TEST_CASE("a damaged checkpoint gives way to the one before, and the last of the
 }
 
 TEST_CASE("a checkpoint of another history, or a row that does not verify, is passed over") {
-    Home home;
+    StoredHome home;
     home.grow(50);
     auto checkpoint = home.make();
     SECTION("another history") {
@@ -321,7 +321,7 @@ TEST_CASE("a checkpoint of another history, or a row that does not verify, is pa
 }
 
 TEST_CASE("a certificate whose row is damaged is whole again from a checkpoint") {
-    Home home;
+    StoredHome home;
     home.grow(30);
     home.make();
     home.checkpoints.reset();
@@ -371,7 +371,7 @@ TEST_CASE("each bit of a checkpoint file counts, and a damaged file is written a
 }
 
 TEST_CASE("recovery tells how far it is") {
-    Home home;
+    StoredHome home;
     home.grow(2100);
     RecoveryOptions options;
     std::vector<std::uint64_t> told;

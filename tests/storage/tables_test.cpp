@@ -14,7 +14,7 @@ using dag::CommitIndex, dag::Round, dag::ValidatorIndex;
 
 namespace {
 
-struct Stores {
+struct Tables {
     TemporaryDirectory directory;
     std::unique_ptr<ConsensusStore> consensus = open_consensus(consensus_options(directory.path() / "c"));
     std::unique_ptr<BatchStore> batches = open_batches(batch_options(directory.path() / "b"));
@@ -54,7 +54,7 @@ StoredConsensusState state_at(std::uint64_t round) {
 }  // namespace
 
 TEST_CASE("a batch leads to the certificates that name it, and one that none names is unreferenced") {
-    Stores stores;
+    Tables stores;
     const ValidatorIndex author{1};
     std::vector<SealedBatch> sealed;
     for (std::uint64_t number = 0; number < 4; ++number) sealed.push_back(batch(author, number, Round{5}));
@@ -88,7 +88,7 @@ TEST_CASE("a batch leads to the certificates that name it, and one that none nam
 }
 
 TEST_CASE("the references of a certificate leave with it, those of others stay") {
-    Stores stores;
+    Tables stores;
     const auto sealed = batch(ValidatorIndex{1}, 0, Round{1});
     DagMaker maker;
     for (int round = 0; round < 20; ++round) stores.consensus->write(maker.add_round().records(), {});
@@ -105,7 +105,7 @@ TEST_CASE("the references of a certificate leave with it, those of others stay")
 }
 
 TEST_CASE("local checkpoints are found by round, the latest is the highest, and the oldest leave") {
-    Stores stores;
+    Tables stores;
     CHECK_FALSE(stores.reader.latest_local_checkpoint());
     for (const std::uint64_t round : {300, 100, 400, 200}) {
         stores.write([&](lmdb::WriteTransaction& transaction, const ConsensusTables& tables) {
@@ -138,7 +138,7 @@ TEST_CASE("local checkpoints are found by round, the latest is the highest, and 
 }
 
 TEST_CASE("quorum checkpoints keep their signatures, are found by index, and leave below an index") {
-    Stores stores;
+    Tables stores;
     CHECK_FALSE(stores.reader.latest_quorum_checkpoint());
     for (std::uint64_t index = 64; index <= 64 * 5; index += 64) {
         QuorumCheckpoint made;
@@ -168,7 +168,7 @@ TEST_CASE("quorum checkpoints keep their signatures, are found by index, and lea
 }
 
 TEST_CASE("the journal is read newest first, by kind, and forgets its oldest entries") {
-    Stores stores;
+    Tables stores;
     stores.write([](lmdb::WriteTransaction& transaction, const ConsensusTables& tables) -> Result<void> {
         for (std::uint64_t number = 1; number <= JournalTable::kKept + 10; ++number) {
             auto done = tables.journal.append(

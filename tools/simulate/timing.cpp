@@ -22,7 +22,7 @@ constexpr std::array<Duration, 6> kDelays = {microseconds(50), microseconds(500)
                                              milliseconds(10), milliseconds(50),  milliseconds(150)};
 
 /// What differs between two rows of a table.
-struct Row {
+struct Setup {
     std::string name;
     dag::EngineConfig engine{};
     unsigned jitter_percent = 20;
@@ -33,7 +33,7 @@ struct Row {
     bool mute = false;
 };
 
-Options options_of(const Row& row, Duration delay) {
+Options options_of(const Setup& row, Duration delay) {
     Options options;
     options.rounds = kRounds;
     options.engine = row.engine;
@@ -47,7 +47,7 @@ Options options_of(const Row& row, Duration delay) {
 
 /// The share of all members' rounds whose certificate others name; the median commit in message
 /// delays; rounds a second.
-std::string measure(const Row& row, Duration delay) {
+std::string measure(const Setup& row, Duration delay) {
     Options options = options_of(row, delay);
     std::uint64_t slots = 0;
     std::uint64_t named = 0;
@@ -74,14 +74,14 @@ std::string measure(const Row& row, Duration delay) {
                        of(median.count(), message.count()), of(rounds * 1'000'000, time.count()));
 }
 
-std::string table(const std::string& title, const std::vector<Row>& rows) {
+std::string table(const std::string& title, const std::vector<Setup>& rows) {
     std::string text = fmt::format("| {} |", title);
     for (const Duration delay : kDelays)
         text += fmt::format(" {} ms |", static_cast<double>(delay.count()) / 1e3);
     text += "\n|";
     for (std::size_t at = 0; at <= kDelays.size(); ++at) text += " --- |";
     text += "\n";
-    for (const Row& row : rows) {
+    for (const Setup& row : rows) {
         text += fmt::format("| {} |", row.name);
         for (const Duration delay : kDelays) text += fmt::format(" {} |", measure(row, delay));
         text += "\n";
@@ -90,10 +90,11 @@ std::string table(const std::string& title, const std::vector<Row>& rows) {
 }
 
 /// The rows of one timer: `set` puts a value in milliseconds into the settings of `base`.
-std::vector<Row> around(const Row& base, std::vector<int> values, void (*set)(dag::EngineConfig&, Duration)) {
-    std::vector<Row> rows;
+std::vector<Setup> around(const Setup& base, std::vector<int> values,
+                          void (*set)(dag::EngineConfig&, Duration)) {
+    std::vector<Setup> rows;
     for (const int value : values) {
-        Row row = base;
+        Setup row = base;
         row.name = fmt::format("{} ms", value);
         set(row.engine, milliseconds(value));
         rows.push_back(std::move(row));
@@ -104,18 +105,18 @@ std::vector<Row> around(const Row& base, std::vector<int> values, void (*set)(da
 }  // namespace
 
 std::string timing_tables() {
-    const Row even{"even members"};
-    Row jitter{"jitter as long as the delay"};
+    const Setup even{"even members"};
+    Setup jitter{"jitter as long as the delay"};
     jitter.jitter_percent = 100;
-    Row late{"one member 2 ms late"};
+    Setup late{"one member 2 ms late"};
     late.slow = milliseconds(2);
-    Row later{"one member half a delay late"};
+    Setup later{"one member half a delay late"};
     later.slow_percent = 50;
-    Row latest{"one member two delays late"};
+    Setup latest{"one member two delays late"};
     latest.slow_percent = 200;
-    Row mute{"one member mute"};
+    Setup mute{"one member mute"};
     mute.mute = true;
-    Row loss{"5 % lost"};
+    Setup loss{"5 % lost"};
     loss.loss_percent = 5;
     std::string text = table("defaults", {even, jitter, late, later, latest, mute, loss});
     const std::vector<int> short_values = {0, 5, 20, 60};
