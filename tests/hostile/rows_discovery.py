@@ -267,6 +267,7 @@ class Crowd:
 
     def __exit__(self, *_):
         self.stopped = True
+        self.threads[0].join()
         self.listener.close()
 
 
