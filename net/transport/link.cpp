@@ -40,14 +40,14 @@ Link::Link(asio::ip::tcp::socket connected, std::shared_ptr<const TlsContext> co
     set_socket_options(socket);
 }
 
-void Link::arm_watchdog(std::weak_ptr<Link> self, Time due, std::string what) {
+void Link::arm_watchdog(std::weak_ptr<Link> self, Time due, std::string_view why) {
     watchdog_due = due;
     watchdog.expires_at(to_steady(due));
-    watchdog.async_wait([self = std::move(self), due, what = std::move(what)](const ErrorCode& error) {
+    watchdog.async_wait([self = std::move(self), due, why](const ErrorCode& error) {
         const auto link = self.lock();
         // A wait that was over before it was armed anew is told apart by its time.
         if (error || !link || link->watchdog_due != due) return;
-        link->overdue = what;
+        link->closed_for = why;
         link->close();
     });
 }
@@ -80,8 +80,15 @@ asio::awaitable<ErrorCode> fill(std::shared_ptr<Link> link) {
     const auto [error, bytes] = co_await link->socket.async_read_some(asio::buffer(buffer), as_result);
     if (error) co_return error;
     link->bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+    const bool emptied = bytes < buffer.size();
+    ErrorCode unknown;
+    const std::size_t left = emptied ? 0 : link->socket.available(unknown);
+    if (const auto window = link->window.after_read(emptied, left)) {
+        const int value = static_cast<int>(*window);
+        (void)::setsockopt(link->socket.native_handle(), IPPROTO_TCP, TCP_WINDOW_CLAMP, &value, sizeof value);
+    }
     // A full buffer means that more is coming than it holds: the bytes are moved on, then the next is larger.
-    if (bytes == buffer.size() && buffer.size() < kReadBytesMax) buffer.resize(buffer.size() * 2);
+    if (!emptied && buffer.size() < kReadBytesMax) buffer.resize(buffer.size() * 2);
     link->tls.feed(ByteView(buffer).first(bytes));
     co_return ErrorCode{};
 }
@@ -104,7 +111,7 @@ asio::awaitable<ErrorCode> flush(std::shared_ptr<Link> link) {
 }
 
 asio::awaitable<void> linger(std::shared_ptr<Link> link) {
-    link->arm_watchdog(link, now() + kLinger, "closing");
+    link->arm_watchdog(link, now() + kLinger, "the end took too long");
     link->tls.close();
     ErrorCode error = co_await flush(link);
     if (!error) link->socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
