@@ -12,11 +12,15 @@ struct Lanes::State {
     std::mutex mutex;
     std::deque<std::function<void()>> urgent;
     std::deque<std::function<void()>> others;
+    /// How many of what is urgent went before the others that wait.
+    std::size_t in_a_row = 0;
 
     /// There is one: nobody wakes a thread without having given it work.
     std::function<void()> take() {
         const std::lock_guard lock(mutex);
-        auto& lane = urgent.empty() ? others : urgent;
+        const bool turn = urgent.empty() || (!others.empty() && in_a_row >= kUrgentInARow);
+        in_a_row = turn || others.empty() ? 0 : in_a_row + 1;
+        auto& lane = turn ? others : urgent;
         std::function<void()> work = std::move(lane.front());
         lane.pop_front();
         return work;
