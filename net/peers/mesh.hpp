@@ -192,6 +192,9 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     const std::unique_ptr<Hunt> hunt_;
     LogLimiter log_limiter_;
     FailureCounts failures_;
+    /// For the impairment: a connection that is cut off does not begin to count anew.
+    const std::shared_ptr<std::atomic<std::uint64_t>> replies_ =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
     asio::ip::tcp::acceptor acceptor_;
     std::map<PeerId, std::shared_ptr<Member>> members_;
     /// Of every member, for all its connections. Constant after construction.

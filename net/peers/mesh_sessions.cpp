@@ -80,6 +80,7 @@ SessionConfig Network::Impl::session_config(const std::shared_ptr<Link>& link, c
     session.connection.ping_after = limits.ping_after;
     session.connection.write_stall = limits.write_stall;
     session.impairment = config_.impairment;
+    session.replies = replies_;
     session.compress_bulk = limits.compress_bulk;
     session.budget = std::make_shared<MemoryBudget>(
         member ? limits.memory_per_member : limits.memory_per_stranger, memory_);

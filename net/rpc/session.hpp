@@ -53,6 +53,8 @@ struct SessionConfig {
     std::shared_ptr<PeerRates> rates;
     ConnectionLimits connection;
     Impairment impairment;
+    /// How many replies all sessions have sent; needed only where some are to be wrong.
+    std::shared_ptr<std::atomic<std::uint64_t>> replies;
     bool compress_bulk = false;
     /// Bytes of replies that may wait to be written; beyond it, and beyond the first, the peer hears BUSY.
     std::size_t replies_max = std::numeric_limits<std::size_t>::max();
@@ -163,8 +165,6 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     std::uint64_t batches_received_ = 0;
     std::atomic<std::uint64_t> batches_released_{0};
     std::atomic<bool> release_due_{false};
-    /// Counted only where some are to be wrong.
-    std::uint64_t replies_ = 0;
     bool closed_ = false;
 };
 

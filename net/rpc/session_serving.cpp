@@ -125,7 +125,7 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
 /// Whether this reply is one that the experiment wants wrong.
 bool Session::corrupts() {
     const std::uint64_t every = config_.impairment.corrupt_replies;
-    return every > 0 && ++replies_ % every == 0;
+    return every > 0 && config_.replies && ++*config_.replies % every == 0;
 }
 
 void Session::reply_failure(std::uint64_t id, RpcFailure failure) {

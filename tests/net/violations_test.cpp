@@ -192,6 +192,8 @@ TEST_CASE("malformed requests count against the rates, and a new connection is n
             const RpcError code = failure_of(raw->receive_message()).code;
             if (code == RpcError::rate_limited) break;
             CHECK(code == RpcError::malformed);
+            // That costs its standing as well, and then each request more: here the rates alone decide.
+            f.node().network().unban(f.raw_id());
             ++served;
         }
     }
@@ -231,6 +233,27 @@ TEST_CASE("the items of a request count against the rate of its method") {
     CHECK(limited.code == RpcError::rate_limited);
     CHECK(limited.detail >= 1);
     CHECK(answers.at(5).header.type == FrameType::response);
+}
+
+TEST_CASE("every so manyth reply of an impaired node is wrong, also when connections are cut meanwhile") {
+    // Nobody else asks it anything.
+    Committee committee(
+        1, [](std::size_t /*index*/, NetworkConfig& config) { config.impairment.corrupt_replies = 5; });
+    committee[0].serve([](const Asked& asked) { asked.replier.finish(asked.payload); });
+    std::vector<int> wrong;
+    for (int asked = 1; asked <= 11;) {
+        RawPeer raw(committee.ports[0], KeyPair::generate());
+        raw.greet(committee.config_of(0), Role::observer);
+        for (std::uint64_t id = 1; id <= 5; id += 2, ++asked) {
+            raw.send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, id),
+                     request_payload(kSoon, as_bytes("question")));
+            const auto got = raw.receive_message();
+            REQUIRE(got);
+            REQUIRE(got->header.type == FrameType::response);
+            if (as_text(got->payload) != "question") wrong.push_back(asked);
+        }
+    }
+    CHECK(wrong == std::vector<int>{5, 10});
 }
 
 TEST_CASE("a peer that sends more batches than are let go of is sent away") {
