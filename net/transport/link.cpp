@@ -29,6 +29,21 @@ std::string address_of(const asio::ip::tcp::socket& socket) {
     return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
 }
 
+/// Where the system refuses, votes wait longer behind what we are late with; nothing else depends on it.
+void set_receive_buffer(asio::ip::tcp::socket& socket, std::size_t bytes) {
+    if (bytes < ReceiveWindow::kMost) {
+        // Not TCP_WINDOW_CLAMP: that bounds what may come beyond what waits, and not what waits.
+        const int value = static_cast<int>(bytes);
+        (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVBUF, &value, sizeof value);
+        return;
+    }
+#ifdef SO_BUF_LOCK
+    // From now on the system chooses, as it did before a size was set.
+    const int unlocked = 0;
+    (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);
+#endif
+}
+
 }  // namespace
 
 Link::Link(asio::ip::tcp::socket connected, std::shared_ptr<const TlsContext> context, TlsSide tls_side)
@@ -83,10 +98,7 @@ asio::awaitable<ErrorCode> fill(std::shared_ptr<Link> link) {
     const bool emptied = bytes < buffer.size();
     ErrorCode unknown;
     const std::size_t left = emptied ? 0 : link->socket.available(unknown);
-    if (const auto window = link->window.after_read(emptied, left)) {
-        const int value = static_cast<int>(*window);
-        (void)::setsockopt(link->socket.native_handle(), IPPROTO_TCP, TCP_WINDOW_CLAMP, &value, sizeof value);
-    }
+    if (const auto window = link->window.after_read(emptied, left)) set_receive_buffer(link->socket, *window);
     // A full buffer means that more is coming than it holds: the bytes are moved on, then the next is larger.
     if (!emptied && buffer.size() < kReadBytesMax) buffer.resize(buffer.size() * 2);
     link->tls.feed(ByteView(buffer).first(bytes));
