@@ -159,6 +159,8 @@ std::vector<Route> admin_routes(NodeViewPtr view) {
     std::vector<Route> routes = shared_routes(view);
     const auto add = [&](Route route) { routes.push_back(std::move(route)); };
     add_peers(routes, view);
+    add(snapshot_route("/v1/handshakes", "Connections to peers that did not come about: how many, and why.",
+                       [view] { return view->handshake_failures(); }));
     add(snapshot_route("/v1/store",
                        "Environments of the store: sizes, queues, times of commits; commits held.",
                        [view] { return view->store(); }));

@@ -48,7 +48,8 @@ void BatchIntake::take_offer(dag::ValidatorIndex from, const Slice& batch) {
         return ports_.fault(from, view ? "a batch in another's name" : "a malformed batch");
     }
     const dag::PayloadEntry entry = dag::payload_entry(committee_, *view, batch.bytes);
-    auto durable = [self = shared_from_this(), entry] {
+    // The message is held until its bytes are durable, so that its sender's window covers what waits here.
+    auto durable = [self = shared_from_this(), entry, held = batch.owner] {
         self->pending_[entry.author.value()] -= entry.bytes;
         if (!self->gate_->enter()) return;
         ++self->stored_;

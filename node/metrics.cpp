@@ -202,6 +202,14 @@ void add_peers(Families& out, const std::vector<PeerSnapshot>& peers) {
     out.gauge("observers", "Observers connected to the peer port.", number(observers));
 }
 
+void add_handshakes(Families& out, const std::vector<HandshakeFailureSnapshot>& failures) {
+    for (const HandshakeFailureSnapshot& each : failures) {
+        out.counter("handshake_failures_total", "Connections to peers that did not come about.",
+                    number(each.count),
+                    {{"direction", each.outbound ? "out" : "in"}, {"reason", each.reason}});
+    }
+}
+
 void add_store(Families& out, const StoreSnapshot& store) {
     for (const StoreSnapshot::Environment& environment : store.environments) {
         const Labels labels{{"environment", environment.name}};
@@ -246,6 +254,7 @@ std::string render_metrics(const NodeView& view) {
     add_worker(out, activity.worker);
     add_execution(out, activity.execution, view.state());
     add_peers(out, view.peers());
+    add_handshakes(out, view.handshake_failures());
     add_store(out, view.store());
     add_queues(out, view.queues());
     return out.text();

@@ -257,6 +257,7 @@ Expected<void, StartFailure> Node::Impl::compose() {
     const std::uint64_t threads = options_.config.settings().node.threads;
     io_ = std::make_unique<Pool>(threads == 0 ? processors() : threads);
     compute_ = std::make_unique<Pool>(processors());
+    lanes_.emplace(compute_->get_executor());
     engine_thread_ = std::make_unique<Pool>(1);
 
     executor_ = std::make_unique<Executor>(*application_, genesis_.committee(), self_, executor_ports(),
@@ -272,8 +273,7 @@ Expected<void, StartFailure> Node::Impl::compose() {
     responder_ = std::make_unique<Responder>(*reader_, *batches_, genesis_.committee());
     submit_ = std::make_unique<SubmitService>(*worker_);
     router_ = std::make_unique<Router>(
-        Router::Parts{genesis_, verification_, *engine_, *worker_, *responder_, *submit_,
-                      compute_->get_executor(),
+        Router::Parts{genesis_, verification_, *engine_, *worker_, *responder_, *submit_, *lanes_,
                       [this](dag::Round round) { batches_->set_highest_round(round); }},
         self_);
     network_ =

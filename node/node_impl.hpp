@@ -15,6 +15,7 @@
 #include "node/genesis.hpp"
 #include "node/http_server.hpp"
 #include "node/kv_store.hpp"
+#include "node/lanes.hpp"
 #include "node/node.hpp"
 #include "node/node_view.hpp"
 #include "node/position.hpp"
@@ -135,6 +136,8 @@ class Node::Impl {
     std::unique_ptr<Pool> io_;
     /// Signatures, hashes, the worker, answers from the store.
     std::unique_ptr<Pool> compute_;
+    /// On the pool above: messages of consensus before hashes and answers.
+    std::optional<Lanes> lanes_;
     /// One thread: the engine.
     std::unique_ptr<Pool> engine_thread_;
 

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <boost/asio/post.hpp>
-
 #include "net/core/log.hpp"
 #include "net/transport/clock.hpp"
 #include "node/node_impl.hpp"
@@ -10,7 +8,6 @@
 
 namespace monodon::node {
 
-namespace asio = boost::asio;
 using log::Category;
 
 EnginePorts Node::Impl::engine_ports() {
@@ -93,9 +90,7 @@ WorkerPorts Node::Impl::worker_ports() {
     ports.round = [this] { return engine_->round(); };
     ports.now = [] { return net::now(); };
     ports.refusal = [this] { return refusal_.load(); };
-    ports.post_crypto = [this](std::function<void()> work) {
-        asio::post(compute_->get_executor(), std::move(work));
-    };
+    ports.post_crypto = [this](std::function<void()> work) { lanes_->post(std::move(work)); };
     ports.fault = [this](dag::ValidatorIndex member, std::string_view why) { router_->fault(member, why); };
     return ports;
 }

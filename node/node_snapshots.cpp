@@ -209,6 +209,12 @@ std::shared_ptr<const NodeView> Node::Impl::make_view() {
     view->status = [this] { return status(); };
     view->liveness = [this] { return liveness(); };
     view->peers = [this] { return peers(); };
+    view->handshake_failures = [this] {
+        std::vector<HandshakeFailureSnapshot> all;
+        for (net::HandshakeFailures& each : network_->handshake_failures())
+            all.push_back({each.outbound, std::move(each.reason), each.count});
+        return all;
+    };
     view->dag = [this](std::uint64_t first, std::uint64_t last, DagCallback callback) {
         engine_->look([first, last, callback = std::move(callback)](const dag::Engine& engine) {
             std::vector<VertexSnapshot> snapshots;

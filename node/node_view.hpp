@@ -155,6 +155,13 @@ struct AddressSnapshot {
     std::string source;
 };
 
+/// How often no connection to a peer came about for one reason, since the start.
+struct HandshakeFailureSnapshot {
+    bool outbound = false;
+    std::string reason;
+    std::uint64_t count = 0;
+};
+
 struct VertexSnapshot {
     std::uint64_t round = 0;
     std::uint16_t author = 0;
@@ -245,6 +252,7 @@ struct NodeView {
     /// Loop and writer heartbeats.
     std::function<std::vector<HealthCheck>()> liveness;
     std::function<std::vector<PeerSnapshot>()> peers;
+    std::function<std::vector<HandshakeFailureSnapshot>()> handshake_failures;
     /// Calls back once, from any thread, with the certificates of these rounds that are in the graph,
     /// ascending by round and author.
     std::function<void(std::uint64_t first, std::uint64_t last, DagCallback)> dag;

@@ -1,5 +1,7 @@
 #include "node/responder.hpp"
 
+#include <algorithm>
+
 #include "net/transport/clock.hpp"
 #include "node/sync_codec.hpp"
 
@@ -22,6 +24,16 @@ net::RpcFailure failure_of(const dag::SyncError& error) {
             break;
     }
     return {net::RpcError::internal, 0};
+}
+
+/// What a request costs of its method's rate: what it asks for by name, or what it gets.
+std::size_t items_of(const dag::SyncRequest& request, const dag::SyncResponse& response) {
+    const std::size_t asked = dag::asked_digests(request).size();
+    if (const auto* certificates = std::get_if<dag::Certificates>(&response))
+        return std::max(asked, certificates->certificates.size());
+    if (const auto* batches = std::get_if<dag::Batches>(&response))
+        return std::max(asked, batches->batches.size());
+    return asked;
 }
 
 }  // namespace
@@ -68,6 +80,7 @@ void Responder::answer(net::Method method, const SharedBytes& payload, const Ask
     budget.expired = [&replier, end] { return replier.expired() || net::now() >= end; };
     const StoreSource source(reader_, batches_, committee_, asker.newest);
     const dag::SyncResponse response = dag::answer(source, request->request, asker.member, budget);
+    replier.charge(items_of(request->request, response));
     if (const auto* error = std::get_if<dag::SyncError>(&response)) return replier.fail(failure_of(*error));
     replier.finish(encode_response(request->request, response, request->nonce));
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <random>
 
-#include <boost/asio/post.hpp>
-
 #include "dag/sync/reply.hpp"
 #include "net/core/log.hpp"
 #include "net/transport/clock.hpp"
@@ -13,7 +11,6 @@
 
 namespace monodon::node {
 
-namespace asio = boost::asio;
 using log::Category;
 
 namespace {
@@ -135,7 +132,7 @@ void Router::consensus_notice(dag::ValidatorIndex from, net::Method method, cons
         checking.fetch_sub(1);
         return;
     }
-    asio::post(parts_.compute, [this, from, method, payload, &checking] {
+    parts_.compute.post_urgent([this, from, method, payload, &checking] {
         const auto object = decode_object(*payload, dag::kCertificateBytesMax);
         if (!object) {
             fault(from, "a malformed consensus notice");
@@ -214,9 +211,10 @@ void Router::on_request(const PeerId& peer, net::Role role, net::Method method, 
                         net::Replier replier) {
     if (method == net::Method::submit_transactions) return parts_.submit.answer(payload, replier);
     if (role == net::Role::client) return replier.fail({net::RpcError::unauthorised, 0});
-    asio::post(parts_.compute,
-               [this, asker = asker(peer), method, payload = std::move(payload),
-                replier = std::move(replier)] { parts_.responder.answer(method, payload, asker, replier); });
+    parts_.compute.post(
+        [this, asker = asker(peer), method, payload = std::move(payload), replier = std::move(replier)] {
+            parts_.responder.answer(method, payload, asker, replier);
+        });
 }
 
 void Router::send(const dag::AuthorSet& to, const dag::Message& message) {
@@ -308,7 +306,7 @@ void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
                     pruned ? dag::Round{reply.error().detail} : dag::Round{});
     }
     SharedBytes payload = std::move(*reply);
-    asio::post(parts_.compute, [this, request, nonce, payload = std::move(payload)] {
+    parts_.compute.post([this, request, nonce, payload = std::move(payload)] {
         const bool batches = std::holds_alternative<dag::GetBatches>(request.body) ||
                              std::holds_alternative<dag::GetBatch>(request.body);
         if (batches) return batches_replied(request, payload);
@@ -362,7 +360,7 @@ void Router::fetch_round(dag::ValidatorIndex from, dag::Round round,
         peer_of(from), net::MessageClass::bulk, encoded.method, std::move(encoded.payload), kRepairDeadline,
         [this, from, wanted, done = std::move(done)](Expected<SharedBytes, net::RpcFailure> reply) {
             if (!reply) return;
-            asio::post(parts_.compute, [this, from, wanted, done, payload = std::move(*reply)] {
+            parts_.compute.post([this, from, wanted, done, payload = std::move(*reply)] {
                 const dag::ReplyBody body = read_reply(from, wanted, 0, payload);
                 if (const auto* read = std::get_if<dag::CertificatesReply>(&body)) done(read->certificates);
             });

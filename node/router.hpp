@@ -8,13 +8,12 @@
 #include <set>
 #include <vector>
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include "dag/events.hpp"
 #include "net/peers/network.hpp"
 #include "node/claimed_ranges.hpp"
 #include "node/engine_driver.hpp"
 #include "node/genesis.hpp"
+#include "node/lanes.hpp"
 #include "node/responder.hpp"
 #include "node/submit_service.hpp"
 
@@ -54,7 +53,7 @@ class Router {
         Worker& worker;
         const Responder& responder;
         SubmitService& submit;
-        boost::asio::any_io_executor compute;
+        Lanes compute;
         /// A certificate of this round verifies: batches sealed near it may be stored.
         std::function<void(dag::Round)> verified_round;
     };

@@ -45,6 +45,7 @@ constexpr Duration kReplyReserve = std::chrono::milliseconds(200);
 void SubmitService::answer(const SharedBytes& payload, const net::Replier& replier) {
     auto request = payload ? decode_submit(payload) : std::nullopt;
     if (!request) return replier.fail({net::RpcError::malformed, 0});
+    replier.charge(request->transactions.size());
     const auto progress = std::make_shared<Progress>(Progress{replier, {}});
     const Duration left = replier.deadline() - net::now() - kReplyReserve;
     Submission submission;

@@ -82,6 +82,15 @@ std::string to_json(const StatusSnapshot& status) {
                  {"pid", status.pid}});
 }
 
+std::string to_json(const std::vector<HandshakeFailureSnapshot>& failures) {
+    json::array out;
+    for (const HandshakeFailureSnapshot& each : failures) {
+        out.push_back(
+            {{"direction", each.outbound ? "out" : "in"}, {"reason", each.reason}, {"count", each.count}});
+    }
+    return line(out);
+}
+
 std::string to_json(const StoreSnapshot& store) {
     json::array environments;
     for (const StoreSnapshot::Environment& environment : store.environments) {

@@ -15,6 +15,7 @@ namespace monodon::node {
 [[nodiscard]] std::string to_json(const std::vector<BanSnapshot>& bans);
 [[nodiscard]] std::string to_json(const std::vector<LimitSnapshot>& limits);
 [[nodiscard]] std::string to_json(const std::vector<AddressSnapshot>& addresses);
+[[nodiscard]] std::string to_json(const std::vector<HandshakeFailureSnapshot>& failures);
 [[nodiscard]] std::string to_json(const StoreSnapshot& store);
 [[nodiscard]] std::string to_json(const std::vector<QueueSnapshot>& queues);
 [[nodiscard]] std::string to_json(const StateSnapshot& state);

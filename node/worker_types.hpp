@@ -35,8 +35,8 @@ struct WorkerConfig {
     /// A batch that is durable here is proposed after this time even if too few have acknowledged it: voters
     /// fetch what they miss (consensus.md V5a).
     Duration propose_unacknowledged = std::chrono::seconds(1);
-    /// Batches of one author that are being hashed or written. A sender has at most 4 MiB unacknowledged;
-    /// twice that because a resend may overtake an acknowledgement.
+    /// Batches of one author that are being hashed or written. A connection carries at most 4 MiB of them;
+    /// twice that because a new connection may begin while those of the old one are being written.
     std::size_t incoming_bytes_max = 8 * 1024 * 1024;
     /// What an observer's clients are told: who takes transactions, in words.
     std::string elsewhere = {};

@@ -77,6 +77,7 @@ auto Client::Impl::connect(asio::any_io_executor executor, ClientConfig config) 
     session.role = theirs->role;
     session.dialler = true;
     session.theirs = *theirs;
+    session.rates = std::make_shared<PeerRates>(RateLimits{});
     // Nothing but replies is taken: one window of the longest.
     session.budget = std::make_shared<MemoryBudget>(std::uint64_t{kWindows.total} * kMessageBytesMax);
     SessionHandlers handlers;

@@ -67,6 +67,7 @@ Network::Impl::Impl(asio::any_io_executor executor, NetworkConfig config, const 
     const NetworkLimits& limits = config_.limits;
     const Backoff backoff(limits.redial_first, limits.redial_most, limits.redial_reset_after);
     for (const MemberAddress& address : config_.members) {
+        rates_.emplace(address.peer, std::make_shared<PeerRates>(rates_of(limits, 1)));
         if (address.peer == tls_->self()) continue;
         members_.emplace(address.peer, std::make_shared<Member>(executor_, address, backoff));
     }
@@ -192,11 +193,17 @@ asio::awaitable<void> Network::Impl::accept_loop(Self self) {
         auto link = std::make_shared<Link>(std::move(socket), self->tls_, TlsSide::acceptor);
         auto place = self->registry_.enter_half_open(host, [weak = std::weak_ptr(link), strand] {
             asio::post(strand, [weak] {
-                if (const auto late = weak.lock()) late->close();
+                const auto late = weak.lock();
+                if (!late) return;
+                late->closed_for = "gave way to one that came later";
+                late->close();
             });
         });
-        // The socket closes as the link goes out of scope.
-        if (!place) continue;
+        if (!place) {
+            // Not logged: a flood would be. The socket closes as the link goes out of scope.
+            self->failures_.add(false, place.error());
+            continue;
+        }
         self->spawn(strand, welcome(self, std::move(link), host,
                                     std::make_shared<Registry::HalfOpen>(std::move(*place))));
     }
@@ -216,7 +223,7 @@ asio::awaitable<void> Network::Impl::welcome(Self self, std::shared_ptr<Link> li
         const bool known = link->tls.state() == TlsState::established;
         if (known) self->charge_greeting(link->tls.peer(), theirs.error());
         const std::string who = known ? link->tls.peer().text() : host;
-        self->report_refusal("inbound", who, link->address, theirs.error().text);
+        self->report_refusal(false, who, link->address, {theirs.error().reason, theirs.error().text});
         co_return;
     }
     auto wrong = self->judge_role(*theirs, link->tls.peer(), false);
@@ -232,7 +239,7 @@ asio::awaitable<void> Network::Impl::welcome(Self self, std::shared_ptr<Link> li
         }
         wrong = session.error();
     }
-    self->report_refusal("inbound", link->tls.peer().text(), link->address, std::string(describe(*wrong)));
+    self->report_refusal(false, link->tls.peer().text(), link->address, refusal_of(*wrong));
     co_await refuse(link, *wrong);
 }
 
@@ -271,7 +278,7 @@ asio::awaitable<void> Network::Impl::keep_connected(Self self, std::shared_ptr<M
             if (outcome.what == Reached::ourselves) member->addresses.led_to_ourselves(*address, now());
             if (!outcome.why.empty()) {
                 self->registry_.note_error(member->peer, outcome.why);
-                self->report_refusal("outbound", member->peer.text(), *address, outcome.why);
+                self->report_refusal(true, member->peer.text(), *address, {outcome.reason, outcome.why});
             }
             if (self->registry_.find(member->peer)) continue;
         } else {
@@ -295,7 +302,8 @@ asio::awaitable<Network::Impl::Outcome> Network::Impl::reach(Self self, Target t
     const Interruptible interrupt_dial(
         self, [attempt, strand = target.strand] { asio::post(strand, [attempt] { attempt->abort(); }); });
     if (const ErrorCode error = co_await dial(attempt, target.address, self->config_.limits.connect); error) {
-        outcome.why = "cannot connect: " + error.message();
+        outcome.reason = kCannotConnect;
+        outcome.why = std::string(kCannotConnect) + ": " + error.message();
         co_return outcome;
     }
     auto link = std::make_shared<Link>(std::move(attempt->socket), self->tls_, TlsSide::dialler);
@@ -313,6 +321,7 @@ asio::awaitable<Network::Impl::Outcome> Network::Impl::reach(Self self, Target t
             outcome.what = Reached::present;
             co_return outcome;
         }
+        outcome.reason = failure.reason;
         outcome.why = failure.text;
         if (failure.ourselves) outcome.what = Reached::ourselves;
         if (failure.told_peer == GoawayReason::wrong_peer) outcome.what = Reached::another;
@@ -322,7 +331,8 @@ asio::awaitable<Network::Impl::Outcome> Network::Impl::reach(Self self, Target t
     outcome.peer = link->tls.peer();
     if (const auto wrong = self->judge_role(*theirs, *outcome.peer, true)) {
         co_await refuse(link, *wrong);
-        outcome.why = describe(*wrong);
+        outcome.reason = describe(*wrong);
+        outcome.why = outcome.reason;
         co_return outcome;
     }
     if (!target.stay) {
@@ -339,7 +349,10 @@ asio::awaitable<Network::Impl::Outcome> Network::Impl::reach(Self self, Target t
     }
     co_await refuse(link, session.error());
     outcome.what = session.error() == GoawayReason::duplicate ? Reached::present : Reached::nobody;
-    if (outcome.what == Reached::nobody) outcome.why = describe(session.error());
+    if (outcome.what == Reached::nobody) {
+        outcome.reason = describe(session.error());
+        outcome.why = outcome.reason;
+    }
     co_return outcome;
 }
 

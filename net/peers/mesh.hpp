@@ -24,6 +24,9 @@
 
 namespace monodon::net {
 
+/// The reason under which dials that reach nobody are counted.
+inline constexpr std::string_view kCannotConnect = "cannot connect";
+
 /// The coroutines behind Network: one that accepts, one per member that dials it whenever it is not
 /// connected, one per greeting. Every one of them is counted, so that stop() knows when the last has ended.
 class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
@@ -58,6 +61,7 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     [[nodiscard]] std::vector<LimitUse> limits() const;
     [[nodiscard]] Discovery& discovery() { return discovery_; }
     [[nodiscard]] const TlsContext& tls() const { return *tls_; }
+    [[nodiscard]] std::vector<HandshakeFailures> handshake_failures() const { return failures_.all(); }
 
  private:
     using Self = std::shared_ptr<Impl>;
@@ -87,7 +91,8 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
         Reached what = Reached::nobody;
         /// Who answered, if that is known.
         std::optional<PeerId> peer;
-        /// Why there is no connection.
+        /// Why there is no connection: what it is counted under, and in words.
+        std::string_view reason;
         std::string why;
     };
 
@@ -108,6 +113,14 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     static asio::awaitable<void> welcome(Self self, std::shared_ptr<Link> link, std::string host,
                                          std::shared_ptr<Registry::HalfOpen> place);
     static asio::awaitable<void> keep_connected(Self self, std::shared_ptr<Member> member);
+    /// Why there is no connection: what it is counted under, and in words for the log.
+    struct Refusal {
+        std::string_view reason;
+        std::string text;
+    };
+    [[nodiscard]] static Refusal refusal_of(GoawayReason reason) {
+        return {describe(reason), std::string(describe(reason))};
+    }
     static asio::awaitable<Outcome> reach(Self self, Target target);
     /// The same, for discovery: the book learns from it.
     static asio::awaitable<void> explore(Self self, Target target, std::function<void(Outcome)> done);
@@ -159,8 +172,11 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
                                                bool dialler);
     [[nodiscard]] SessionHandlers session_handlers();
     void session_ended(const std::shared_ptr<Session>& session, const CloseCause& cause);
-    void report_refusal(std::string_view direction, const std::string& peer, const std::string& address,
-                        const std::string& why);
+    /// Counts it, and logs it once in a while.
+    void report_refusal(bool outbound, const std::string& peer, const std::string& address,
+                        const Refusal& why);
+    /// What a member may cost us, divided by this.
+    [[nodiscard]] static RateLimits rates_of(const NetworkLimits& limits, double divisor);
     double draw();
 
     const asio::any_io_executor executor_;
@@ -175,8 +191,14 @@ class Network::Impl : public std::enable_shared_from_this<Network::Impl> {
     Discovery discovery_;
     const std::unique_ptr<Hunt> hunt_;
     LogLimiter log_limiter_;
+    FailureCounts failures_;
+    /// For the impairment: a connection that is cut off does not begin to count anew.
+    const std::shared_ptr<std::atomic<std::uint64_t>> replies_ =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
     asio::ip::tcp::acceptor acceptor_;
     std::map<PeerId, std::shared_ptr<Member>> members_;
+    /// Of every member, for all its connections. Constant after construction.
+    std::map<PeerId, std::shared_ptr<PeerRates>> rates_;
 
     /// Orders on_peer calls as the registry changed.
     std::mutex events_mutex_;

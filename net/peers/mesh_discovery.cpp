@@ -214,7 +214,7 @@ void Network::Impl::dial_seeds(Time time) {
                   if (outcome.peer) dialled.peer = outcome.peer;
                   if (outcome.what == Reached::connected) dialled.found = now();
                   if (!outcome.why.empty() && outcome.what != Reached::ourselves)
-                      self->report_refusal("outbound", "seed", dialled.seed.address, outcome.why);
+                      self->report_refusal(true, "seed", dialled.seed.address, {outcome.reason, outcome.why});
               }));
     }
 }

@@ -55,6 +55,16 @@ std::optional<GoawayReason> Network::Impl::judge_role(const Hello& theirs, const
     return GoawayReason::role_not_admitted;
 }
 
+RateLimits Network::Impl::rates_of(const NetworkLimits& limits, double divisor) {
+    RateLimits rates;
+    rates.requests_per_second = limits.member_requests_per_second / divisor;
+    rates.requests_burst = rates.requests_per_second;
+    rates.bytes_per_second = static_cast<double>(limits.member_bytes_per_second) / divisor;
+    rates.bytes_burst = static_cast<double>(limits.member_bytes_burst) / divisor;
+    rates.items_share = limits.member_items_share / divisor;
+    return rates;
+}
+
 SessionConfig Network::Impl::session_config(const std::shared_ptr<Link>& link, const Hello& theirs,
                                             bool dialler) {
     const NetworkLimits& limits = config_.limits;
@@ -65,14 +75,12 @@ SessionConfig Network::Impl::session_config(const std::shared_ptr<Link>& link, c
     session.serial = next_serial_.fetch_add(1);
     session.theirs = theirs;
     const bool member = theirs.role == Role::member;
-    const double divisor = member ? 1.0 : limits.stranger_divisor;
-    session.rates.requests_per_second = limits.member_requests_per_second / divisor;
-    session.rates.requests_burst = session.rates.requests_per_second;
-    session.rates.bytes_per_second = static_cast<double>(limits.member_bytes_per_second) / divisor;
-    session.rates.bytes_burst = static_cast<double>(limits.member_bytes_burst) / divisor;
+    session.rates = member ? rates_.at(session.peer)
+                           : std::make_shared<PeerRates>(rates_of(limits, limits.stranger_divisor));
     session.connection.ping_after = limits.ping_after;
     session.connection.write_stall = limits.write_stall;
     session.impairment = config_.impairment;
+    session.replies = replies_;
     session.compress_bulk = limits.compress_bulk;
     session.budget = std::make_shared<MemoryBudget>(
         member ? limits.memory_per_member : limits.memory_per_stranger, memory_);
@@ -174,21 +182,23 @@ void Network::Impl::session_ended(const std::shared_ptr<Session>& session, const
     task_ended(nullptr);
 }
 
-void Network::Impl::report_refusal(std::string_view direction, const std::string& peer,
-                                   const std::string& address, const std::string& why) {
+void Network::Impl::report_refusal(bool outbound, const std::string& peer, const std::string& address,
+                                   const Refusal& why) {
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
     }
+    failures_.add(outbound, why.reason);
     // A peer may be refused every two seconds for ever; from strangers the address is all we know.
-    const auto left_out = log_limiter_.admit(fmt::format("{} {} {}", direction, peer, why), now());
+    const std::string direction = outbound ? "outbound" : "inbound";
+    const auto left_out = log_limiter_.admit(fmt::format("{} {} {}", direction, peer, why.text), now());
     if (!left_out) return;
     log::Fields fields = {
-        {"reason", why}, {"peer", peer}, {"address", address}, {"direction", std::string(direction)}};
+        {"reason", why.text}, {"peer", peer}, {"address", address}, {"direction", direction}};
     if (*left_out > 0) fields.emplace_back("left_out", std::to_string(*left_out));
     // A member that is not up is an ordinary thing; one that is refused is not.
-    const bool absent = why.starts_with("cannot connect");
-    log::write(log::Category::net, absent ? log::Level::info : log::Level::warn, "no connection: " + why,
+    const bool absent = why.reason == kCannotConnect;
+    log::write(log::Category::net, absent ? log::Level::info : log::Level::warn, "no connection: " + why.text,
                fields);
 }
 

@@ -179,7 +179,7 @@ std::vector<LimitUse> Network::Impl::limits() const {
         const bool member = config.role == Role::member;
         const std::uint64_t memory = member ? limits.memory_per_member : limits.memory_per_stranger;
         uses.push_back({"bytes of unfinished messages", config.peer, memory, config.budget->used()});
-        const auto requests = static_cast<std::uint64_t>(config.rates.requests_per_second /
+        const auto requests = static_cast<std::uint64_t>(config.rates->limits().requests_per_second /
                                                          session->cost(MessageClass::interactive));
         uses.push_back({"requests a second; refused so far", config.peer, requests, session->rate_limited()});
         const auto queued = session->counters().queued_bytes;

@@ -111,6 +111,8 @@ std::vector<PeerStatus> Network::peers() const {
 
 std::vector<LimitUse> Network::limits() const { return impl_->limits(); }
 
+std::vector<HandshakeFailures> Network::handshake_failures() const { return impl_->handshake_failures(); }
+
 Bytes Network::certificate() const { return impl_->tls().certificate(); }
 
 }  // namespace monodon::net

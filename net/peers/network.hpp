@@ -18,6 +18,7 @@
 #include "net/core/keys.hpp"
 #include "net/core/time.hpp"
 #include "net/peers/address_book.hpp"
+#include "net/peers/failure_counts.hpp"
 #include "net/peers/reputation.hpp"
 #include "net/peers/seed.hpp"
 #include "net/rpc/replier.hpp"
@@ -66,6 +67,8 @@ struct NetworkLimits {
     std::uint32_t member_requests_per_second = 2000;
     std::uint64_t member_bytes_per_second = 64ULL * 1024 * 1024;
     std::uint64_t member_bytes_burst = 32ULL * 1024 * 1024;
+    /// Of the items that the table of methods allows to a member.
+    double member_items_share = 1;
     /// Clients and observers have the rates of a member divided by this.
     std::uint32_t stranger_divisor = 4;
     /// What unfinished messages and unanswered requests may hold.
@@ -244,6 +247,8 @@ class Network {
     /// Every member, connected or not, then the connected observers and clients.
     [[nodiscard]] std::vector<PeerStatus> peers() const;
     [[nodiscard]] std::vector<LimitUse> limits() const;
+    /// Connections that did not come about since the start, by direction and reason.
+    [[nodiscard]] std::vector<HandshakeFailures> handshake_failures() const;
     /// The certificate shown to peers, in DER.
     [[nodiscard]] Bytes certificate() const;
 

@@ -43,18 +43,20 @@ bool Registry::exempt(const std::string& host) const {
     return limits_.loopback_exempt && (host.starts_with("127.") || host == "[::1]");
 }
 
-std::optional<Registry::HalfOpen> Registry::enter_half_open(const std::string& host,
-                                                            std::function<void()> give_way) {
+Expected<Registry::HalfOpen, std::string_view> Registry::enter_half_open(const std::string& host,
+                                                                         std::function<void()> give_way) {
     std::function<void()> evict;
     std::uint64_t number = 0;
     {
         const std::lock_guard lock(mutex_);
         const auto here = std::count_if(greeting_.begin(), greeting_.end(),
                                         [&](const auto& each) { return each.second.host == host; });
-        if (here >= limits_.half_open_per_address && !exempt(host)) return std::nullopt;
+        if (here >= limits_.half_open_per_address && !exempt(host))
+            return Unexpected{std::string_view("too many half-open connections from one address")};
         if (greeting_.size() >= limits_.half_open) {
             const auto oldest = may_give_way();
-            if (oldest == greeting_.end()) return std::nullopt;
+            if (oldest == greeting_.end())
+                return Unexpected{std::string_view("too many half-open connections")};
             evict = std::move(oldest->second.give_way);
             greeting_.erase(oldest);
         }

@@ -39,12 +39,12 @@ class Registry {
         Registry* registry_;
         std::uint64_t number_;
     };
-    /// Nothing if there are too many from this host, or in all and none of them has been greeting for long.
+    /// Why not, if there are too many from this host, or in all and none of them has been greeting for long.
     /// Else the one that has been longest gives way, of the host that has most, strangers first: a member
     /// greets within milliseconds, so who only sits there does not keep it out, and a flood is turned away
     /// unread. `give_way` closes the connection; called at most once, on the thread of the one that comes.
-    [[nodiscard]] std::optional<HalfOpen> enter_half_open(const std::string& host,
-                                                          std::function<void()> give_way);
+    [[nodiscard]] Expected<HalfOpen, std::string_view> enter_half_open(const std::string& host,
+                                                                       std::function<void()> give_way);
 
     /// Takes a session in. The session that it replaces, if any; or why it may not come in.
     [[nodiscard]] Expected<std::shared_ptr<Session>, GoawayReason> admit(

@@ -26,6 +26,7 @@ class Replier {
         virtual ~Sink() = default;
         virtual void part(SharedBytes bytes, bool last) = 0;
         virtual void fail(RpcFailure failure) = 0;
+        virtual void charge(std::size_t items) = 0;
         virtual void on_room(std::function<void(bool wanted)> callback) = 0;
         [[nodiscard]] virtual bool wanted() const = 0;
     };
@@ -39,6 +40,8 @@ class Replier {
     /// Appends the end of the reply, or the whole of it. Null is the same as no bytes.
     void finish(SharedBytes last) const { sink_->part(std::move(last), true); }
     void fail(RpcFailure failure) const { sink_->fail(failure); }
+    /// Says how many items the request asks for or brings: they count against the rates of its peer.
+    void charge(std::size_t items) const { sink_->charge(items); }
     /// Calls back once, on a thread of the network, when the queued rest of this reply is below 256 KiB; with
     /// false as soon as nobody wants the reply any more.
     void on_room(std::function<void(bool wanted)> callback) const { sink_->on_room(std::move(callback)); }

@@ -6,13 +6,15 @@
 
 namespace monodon::net {
 
-ReplySink::ReplySink(std::weak_ptr<Session> session, asio::any_io_executor executor, std::uint64_t id,
-                     std::shared_ptr<const std::atomic<bool>> wanted, Time deadline)
-    : session_(std::move(session)),
-      executor_(std::move(executor)),
-      id_(id),
-      wanted_(std::move(wanted)),
-      deadline_(deadline) {}
+ReplySink::ReplySink(const std::shared_ptr<Session>& session, const ServedRequest& request)
+    : session_(session),
+      executor_(session->executor()),
+      rates_(session->config().rates),
+      cost_(session->cost(request.message_class)),
+      id_(request.id),
+      method_(static_cast<Method>(request.method)),
+      wanted_(request.wanted),
+      deadline_(request.deadline) {}
 
 ReplySink::~ReplySink() {
     // Nobody may call back into a session that has ended: only a live one is told.
@@ -34,6 +36,8 @@ void ReplySink::fail(RpcFailure failure) {
     if (!session) return;
     asio::post(executor_, [session, id = id_, failure] { session->reply_failure(id, failure); });
 }
+
+void ReplySink::charge(std::size_t items) { rates_->charge_items(now(), method_, items, cost_); }
 
 void ReplySink::on_room(std::function<void(bool)> callback) {
     const auto session = session_.lock();

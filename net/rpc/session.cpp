@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "net/core/check.hpp"
 #include "net/rpc/rpc_failure.hpp"
 #include "net/transport/clock.hpp"
 
@@ -38,9 +39,9 @@ Session::Session(std::shared_ptr<Link> link, SessionConfig config, SessionHandle
       peer_methods_(common_methods(config_.theirs)),
       assembler_(config_.budget),
       window_(config_.dialler, smaller(kWindows, config_.theirs.limits)),
-      served_(!config_.dialler, kWindows),
-      request_rate_(config_.rates.requests_per_second, config_.rates.requests_burst),
-      byte_rate_(config_.rates.bytes_per_second, config_.rates.bytes_burst) {}
+      served_(!config_.dialler, kWindows) {
+    MONODON_CHECK(config_.rates && config_.budget);
+}
 
 void Session::run() { connection_->run(shared_from_this()); }
 
@@ -50,11 +51,20 @@ bool Session::send(MessageClass message_class, Method method, SharedBytes payloa
     // The peer would end the connection over it.
     if (info == nullptr || !info->notice || !info->allows(message_class) || bytes > info->request_max)
         return false;
+    // What an impaired node only pretends to send takes nothing of the window, for nobody will release it.
+    const bool counts =
+        message_class == MessageClass::data && !config_.impairment.drop_outgoing.contains(method);
+    if (counts && !batch_window_.take(bytes)) {
+        connection_->count_dropped(message_class);
+        return false;
+    }
     OutMessage message;
     message.message_class = message_class;
     message.method = static_cast<std::uint16_t>(method);
     message.body = std::move(payload);
-    return connection_->push(std::move(message)) == Push::queued;
+    if (connection_->push(std::move(message)) == Push::queued) return true;
+    if (counts) batch_window_.give_back(bytes);
+    return false;
 }
 
 std::optional<Violation> Session::on_frame(const Frame& frame) {
@@ -67,6 +77,9 @@ std::optional<Violation> Session::on_frame(const Frame& frame) {
             return on_response(frame);
         case FrameType::error:
             return on_error(frame);
+        case FrameType::released:
+            if (batch_window_.released(frame.header.request_id)) return std::nullopt;
+            return Violation{Fault::unsolicited, "released what was not sent"};
         case FrameType::cancel:
             on_cancel(frame.header.request_id);
             return std::nullopt;
@@ -97,11 +110,50 @@ std::optional<Violation> Session::on_notice(const Frame& frame) {
     }
     auto added = assembler_.add(frame, info != nullptr ? info->request_max : kUnknownMessageMax);
     if (!added) return violation_of(added.error());
+    if (!added->has_value()) return std::nullopt;
+    SharedBytes body = std::move((*added)->body);
+    if (header.message_class == MessageClass::data) {
+        batches_received_ += body->size();
+        if (batches_received_ - batches_released_ > kBatchWindow) {
+            return Violation{Fault::unsolicited, "more batches than the window allows"};
+        }
+        body = held(std::move(body));
+    }
     // A notice of a later version is read over.
-    if (added->has_value() && info != nullptr && handlers_.on_notice) {
-        handlers_.on_notice(shared_from_this(), info->method, std::move((*added)->body));
+    if (info != nullptr && handlers_.on_notice) {
+        handlers_.on_notice(shared_from_this(), info->method, std::move(body));
     }
     return std::nullopt;
+}
+
+/// The same bytes, which tell the session when nobody holds them any more.
+SharedBytes Session::held(SharedBytes body) {
+    struct Holder {
+        Holder(std::weak_ptr<Session> from, SharedBytes what)
+            : session(std::move(from)), body(std::move(what)) {}
+        Holder(const Holder&) = delete;
+        Holder& operator=(const Holder&) = delete;
+        ~Holder() {
+            if (const auto alive = session.lock()) alive->release(body->size());
+        }
+        std::weak_ptr<Session> session;
+        SharedBytes body;
+    };
+    const Bytes* bytes = body.get();
+    return {std::make_shared<Holder>(weak_from_this(), std::move(body)), bytes};
+}
+
+/// On any thread. One frame tells of all that was released until it is queued.
+void Session::release(std::uint64_t bytes) {
+    batches_released_ += bytes;
+    if (release_due_.exchange(true)) return;
+    asio::post(connection_->executor(), [self = shared_from_this()] {
+        self->release_due_ = false;
+        OutMessage released;
+        released.type = FrameType::released;
+        released.id = self->batches_released_;
+        self->connection_->push(std::move(released));
+    });
 }
 
 std::optional<Violation> Session::on_response(const Frame& frame) {

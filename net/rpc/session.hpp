@@ -9,22 +9,15 @@
 #include <unordered_map>
 
 #include "net/core/keys.hpp"
+#include "net/rpc/batch_window.hpp"
+#include "net/rpc/peer_rates.hpp"
 #include "net/rpc/replier.hpp"
 #include "net/rpc/request_window.hpp"
 #include "net/rpc/served_requests.hpp"
 #include "net/transport/connection.hpp"
 #include "net/wire/assembler.hpp"
-#include "net/wire/token_bucket.hpp"
 
 namespace monodon::net {
-
-/// Requests per second and bytes per second that a peer may cost us (network.md 4).
-struct RateLimits {
-    double requests_per_second = 2000;
-    double requests_burst = 2000;
-    double bytes_per_second = 64.0 * 1024 * 1024;
-    double bytes_burst = 32.0 * 1024 * 1024;
-};
 
 /// What we let a peer have open at us, and tell it in the greeting.
 inline constexpr WindowLimits kWindows{64, 16, 4, kMessageBytesMax};
@@ -57,9 +50,11 @@ struct SessionConfig {
     /// Names the session within the process.
     std::uint32_t serial = 0;
     Hello theirs;
-    RateLimits rates;
+    std::shared_ptr<PeerRates> rates;
     ConnectionLimits connection;
     Impairment impairment;
+    /// How many replies all sessions have sent; needed only where some are to be wrong.
+    std::shared_ptr<std::atomic<std::uint64_t>> replies;
     bool compress_bulk = false;
     /// Bytes of replies that may wait to be written; beyond it, and beyond the first, the peer hears BUSY.
     std::size_t replies_max = std::numeric_limits<std::size_t>::max();
@@ -71,6 +66,7 @@ class Session;
 
 /// Called on the session's strand.
 struct SessionHandlers {
+    /// A payload of the data class counts against the window of its sender until the last has let go of it.
     std::function<void(const std::shared_ptr<Session>&, Method, SharedBytes)> on_notice;
     std::function<void(const std::shared_ptr<Session>&, Method, SharedBytes, Replier)> on_request;
     std::function<void(const std::shared_ptr<Session>&, const CloseCause&)> on_closed;
@@ -88,6 +84,7 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     void run();
 
     // Thread-safe:
+    /// False: nothing was queued. In the data class also if the peer still holds a window of what was sent.
     bool send(MessageClass message_class, Method method, SharedBytes payload);
     /// `handle` is the caller's, unique within the session.
     void request(WantedRequest request, ReplyCallback callback);
@@ -123,6 +120,8 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     void on_closed(const CloseCause& cause) override;
 
     std::optional<Violation> on_notice(const Frame& frame);
+    [[nodiscard]] SharedBytes held(SharedBytes body);
+    void release(std::uint64_t bytes);
     std::optional<Violation> on_request(const Frame& frame);
     std::optional<Violation> on_response(const Frame& frame);
     std::optional<Violation> on_error(const Frame& frame);
@@ -156,15 +155,16 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     ServedRequests served_;
     std::unordered_map<std::uint64_t, ReplyCallback> callbacks_;
     std::atomic<Treatment> treatment_{Treatment::normal};
-    TokenBucket request_rate_;
-    TokenBucket byte_rate_;
     /// When a peer that waits as it was told asks again, and what came before that.
     Time told_until_{};
     std::uint32_t refused_since_told_ = 0;
     std::atomic<std::uint64_t> rate_limited_{0};
     std::uint64_t last_notice_ = 0;
-    /// Counted only where some are to be wrong.
-    std::uint64_t replies_ = 0;
+    /// Of what we send, and of what the peer sends: received on the strand, released anywhere.
+    BatchWindow batch_window_;
+    std::uint64_t batches_received_ = 0;
+    std::atomic<std::uint64_t> batches_released_{0};
+    std::atomic<bool> release_due_{false};
     bool closed_ = false;
 };
 

@@ -47,14 +47,11 @@ double Session::cost(MessageClass message_class) const {
 
 std::optional<RpcFailure> Session::refusal(const Message& message, const MethodInfo* info) {
     const Time time = now();
-    const double cost = this->cost(message.message_class);
     // Everything costs, also what is refused for other reasons.
-    const bool request_ok = request_rate_.admit(time, cost);
-    const bool bytes_ok = byte_rate_.admit(time, cost * static_cast<double>(message.body->size()));
-    if (!request_ok || !bytes_ok) {
+    const auto over = config_.rates->admit(time, info, message.body->size(), cost(message.message_class));
+    if (over) {
         ++rate_limited_;
-        const Duration wait = std::max<Duration>(
-            {request_rate_.wait(), byte_rate_.wait(), std::chrono::milliseconds(kRateLimitedMs)});
+        const Duration wait = std::max<Duration>(*over, std::chrono::milliseconds(kRateLimitedMs));
         if (time >= told_until_) {
             told_until_ = time + wait;
             refused_since_told_ = 0;
@@ -86,8 +83,7 @@ void Session::serve(Message message) {
     request->memory = std::move(message.memory);
     request->wanted = std::make_shared<std::atomic<bool>>(true);
     connection_->wake_at(request->deadline);
-    auto sink = std::make_shared<ReplySink>(weak_from_this(), connection_->executor(), message.id,
-                                            request->wanted, request->deadline);
+    auto sink = std::make_shared<ReplySink>(shared_from_this(), *request);
     Replier replier(std::move(sink), message.message_class, request->deadline);
     handlers_.on_request(shared_from_this(), info->method, std::move(message.body), std::move(replier));
 }
@@ -113,7 +109,7 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
         wrong->at(size / 2) ^= 0xff;
         bytes = std::move(wrong);
     }
-    byte_rate_.charge(now(), cost(request->message_class) * static_cast<double>(size));
+    config_.rates->charge_bytes(now(), size, cost(request->message_class));
     OutMessage part;
     part.type = FrameType::response;
     part.message_class = request->message_class;
@@ -129,7 +125,7 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
 /// Whether this reply is one that the experiment wants wrong.
 bool Session::corrupts() {
     const std::uint64_t every = config_.impairment.corrupt_replies;
-    return every > 0 && ++replies_ % every == 0;
+    return every > 0 && config_.replies && ++*config_.replies % every == 0;
 }
 
 void Session::reply_failure(std::uint64_t id, RpcFailure failure) {

@@ -93,6 +93,11 @@ Outbox::Removed Connection::remove(FrameType type, MessageClass message_class, s
     return removed;
 }
 
+void Connection::count_dropped(MessageClass message_class) {
+    const std::lock_guard lock(mutex_);
+    outbox_.count_dropped(message_class);
+}
+
 std::size_t Connection::queued_bytes(MessageClass message_class) const {
     const std::lock_guard lock(mutex_);
     return outbox_.queued_bytes(message_class);

@@ -75,6 +75,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Push push(OutMessage message);
     Push push_part(OutMessage part, bool last);
     Outbox::Removed remove(FrameType type, MessageClass message_class, std::uint64_t id);
+    /// A message that was not even pushed.
+    void count_dropped(MessageClass message_class);
     [[nodiscard]] std::size_t queued_bytes(MessageClass message_class) const;
     [[nodiscard]] ConnectionCounters counters() const;
 

@@ -13,9 +13,16 @@ namespace {
 
 using FrameResult = Expected<FrameHeader, GreetingFailure>;
 
-GreetingFailure failed(std::string text, std::optional<Fault> fault = {}) {
+constexpr std::string_view kFirstByteLate = "the first byte took too long";
+constexpr std::string_view kTlsLate = "the TLS handshake took too long";
+constexpr std::string_view kHelloLate = "the hello took too long";
+constexpr std::string_view kTooMuch = "too much before the hello";
+
+/// `reason` is static text; `text` only if the log can say more.
+GreetingFailure failed(std::string_view reason, std::string text = {}, std::optional<Fault> fault = {}) {
     GreetingFailure failure;
-    failure.text = std::move(text);
+    failure.reason = reason;
+    failure.text = text.empty() ? std::string(reason) : std::move(text);
     failure.fault = fault;
     return failure;
 }
@@ -31,28 +38,28 @@ void write_frame(Link& link, FrameType type, ByteView payload) {
 }
 
 GreetingFailure failure_of(const Link& link, const ErrorCode& error) {
-    if (!link.overdue.empty()) return failed(link.overdue + " took too long");
+    if (!link.closed_for.empty()) return failed(link.closed_for);
     if (link.tls.state() == TlsState::failed) {
-        GreetingFailure failure = failed(link.tls.error());
+        GreetingFailure failure = failed(link.tls.reason(), link.tls.error());
         failure.ourselves = link.tls.ourselves();
         return failure;
     }
-    return failed(error == asio::error::eof ? "connection closed by the peer" : error.message());
+    if (error == asio::error::eof) return failed("connection closed by the peer");
+    return failed("connection lost", error.message());
 }
 
 /// Runs the handshake to its end; nothing if it is established.
 asio::awaitable<std::optional<GreetingFailure>> secure(std::shared_ptr<Link> link, GreetingBudgets budgets,
                                                        Time begin) {
-    link->arm_watchdog(link, begin + budgets.first_byte, "the first byte");
+    link->arm_watchdog(link, begin + std::min(budgets.first_byte, budgets.total), kFirstByteLate);
     if (link->side == TlsSide::dialler) link->tls.handshake();
     for (bool heard = false;; heard = true) {
         ErrorCode error = co_await flush(link);
         if (!error && link->tls.state() == TlsState::established) co_return std::nullopt;
         if (error || link->tls.state() != TlsState::handshaking) co_return failure_of(*link, error);
         if (error = co_await fill(link); error) co_return failure_of(*link, error);
-        if (link->bytes_in > kGreetingBytesMax) co_return failed("too much before the hello");
-        if (!heard)
-            link->arm_watchdog(link, begin + std::min(budgets.tls, budgets.total), "the TLS handshake");
+        if (link->bytes_in > kGreetingBytesMax) co_return failed(kTooMuch);
+        if (!heard) link->arm_watchdog(link, begin + std::min(budgets.tls, budgets.total), kTlsLate);
         link->tls.handshake();
     }
 }
@@ -61,7 +68,7 @@ asio::awaitable<std::optional<GreetingFailure>> secure(std::shared_ptr<Link> lin
 asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_ptr<Bytes> payload) {
     for (;;) {
         const auto frame = link->reader.next();
-        if (!frame) co_return Unexpected{failed(std::string(name(frame.error())), Fault::malformed)};
+        if (!frame) co_return Unexpected{failed(name(frame.error()), {}, Fault::malformed)};
         if (frame->has_value()) {
             payload->assign((*frame)->payload.begin(), (*frame)->payload.end());
             co_return (*frame)->header;
@@ -79,7 +86,7 @@ asio::awaitable<FrameResult> read_frame(std::shared_ptr<Link> link, std::shared_
         if (const ErrorCode error = co_await fill(link); error)
             co_return Unexpected{failure_of(*link, error)};
         if (link->bytes_in > kGreetingBytesMax) {
-            co_return Unexpected{failed("too much before the hello", Fault::oversize)};
+            co_return Unexpected{failed(kTooMuch, {}, Fault::oversize)};
         }
     }
 }
@@ -102,7 +109,7 @@ asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<
     if (frame.value().type == FrameType::goaway) {
         const auto reason = decode_goaway(*payload);
         const auto text = reason ? describe(*reason) : "an unknown reason";
-        GreetingFailure failure = failed("refused by the peer: " + std::string(text));
+        GreetingFailure failure = failed("refused by the peer", "refused by the peer: " + std::string(text));
         failure.told_by_peer = reason;
         co_return Unexpected{std::move(failure)};
     }
@@ -112,7 +119,7 @@ asio::awaitable<Expected<Hello, GreetingFailure>> receive_hello(std::shared_ptr<
     co_await refuse(link, *wrong);
     std::string text(describe(*wrong));
     if (*wrong == GoawayReason::wrong_chain) text += " (the peer is on another one)";
-    GreetingFailure failure = failed(std::move(text), fault_of(*wrong));
+    GreetingFailure failure = failed(describe(*wrong), std::move(text), fault_of(*wrong));
     failure.told_peer = *wrong;
     co_return Unexpected{std::move(failure)};
 }
@@ -132,20 +139,21 @@ asio::awaitable<Expected<Hello, GreetingFailure>> greet_as_dialler(std::shared_p
     }
     if (expected && link->tls.peer() != *expected) {
         co_await refuse(link, GoawayReason::wrong_peer);
-        GreetingFailure failure = failed(std::string(describe(GoawayReason::wrong_peer)) + ": " +
-                                         link->tls.peer().text() + " answered");
+        const std::string_view reason = describe(GoawayReason::wrong_peer);
+        GreetingFailure failure =
+            failed(reason, std::string(reason) + ": " + link->tls.peer().text() + " answered");
         failure.told_peer = GoawayReason::wrong_peer;
         failure.known = link->tls.peer();
         co_return Unexpected{std::move(failure)};
     }
     if (superseded && superseded()) {
         co_await refuse(link, GoawayReason::duplicate);
-        GreetingFailure failure = failed(std::string(describe(GoawayReason::duplicate)));
+        GreetingFailure failure = failed(describe(GoawayReason::duplicate));
         failure.superseded = true;
         failure.known = link->tls.peer();
         co_return Unexpected{std::move(failure)};
     }
-    link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
+    link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), kHelloLate);
     write_frame(*link, FrameType::hello, encode(ours));
     if (const ErrorCode error = co_await flush(link); error) {
         link->close();
@@ -175,11 +183,11 @@ asio::awaitable<Expected<Hello, GreetingFailure>> await_hello(
     }
     if (const auto reason = unwelcome ? unwelcome(link->tls.peer()) : std::nullopt) {
         co_await refuse(link, *reason);
-        GreetingFailure failure = failed(std::string(describe(*reason)));
+        GreetingFailure failure = failed(describe(*reason));
         failure.told_peer = *reason;
         co_return Unexpected{std::move(failure)};
     }
-    link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), "the hello");
+    link->arm_watchdog(link, std::min(now() + budgets.hello, begin + budgets.total), kHelloLate);
     auto theirs = co_await receive_hello(link, FrameType::hello, ours);
     if (!theirs) link->close();
     co_return theirs;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -27,9 +28,13 @@ struct GreetingBudgets {
 /// The most that is read before a HELLO has been accepted.
 inline constexpr std::uint64_t kGreetingBytesMax = 32 * 1024;
 
-/// Why there is no connection, in words; the reason, if it was told to the peer or by it.
+/// Why there is no connection.
 struct GreetingFailure {
+    /// In words that are fixed: what such failures are counted under.
+    std::string_view reason;
+    /// The same for the log, perhaps with more.
     std::string text;
+    /// The reason, if it was told to the peer or by it.
     std::optional<GoawayReason> told_peer;
     std::optional<GoawayReason> told_by_peer;
     /// What the peer has to answer for.

@@ -27,6 +27,21 @@ std::string address_of(const asio::ip::tcp::socket& socket) {
     return endpoint.address().is_v6() ? "[" + host + "]:" + port : host + ":" + port;
 }
 
+/// Where the system refuses, votes wait longer behind what we are late with; nothing else depends on it.
+void set_receive_buffer(asio::ip::tcp::socket& socket, std::size_t bytes) {
+    if (bytes < ReceiveWindow::kMost) {
+        // Not TCP_WINDOW_CLAMP: that bounds what may come beyond what waits, and not what waits.
+        const int value = static_cast<int>(bytes);
+        (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVBUF, &value, sizeof value);
+        return;
+    }
+#ifdef SO_BUF_LOCK
+    // From now on the system chooses, as it did before a size was set.
+    const int unlocked = 0;
+    (void)::setsockopt(socket.native_handle(), SOL_SOCKET, SO_BUF_LOCK, &unlocked, sizeof unlocked);
+#endif
+}
+
 }  // namespace
 
 Link::Link(asio::ip::tcp::socket connected, std::shared_ptr<const TlsContext> context, TlsSide tls_side)
@@ -38,14 +53,14 @@ Link::Link(asio::ip::tcp::socket connected, std::shared_ptr<const TlsContext> co
     set_socket_options(socket);
 }
 
-void Link::arm_watchdog(std::weak_ptr<Link> self, Time due, std::string what) {
+void Link::arm_watchdog(std::weak_ptr<Link> self, Time due, std::string_view why) {
     watchdog_due = due;
     watchdog.expires_at(to_steady(due));
-    watchdog.async_wait([self = std::move(self), due, what = std::move(what)](const ErrorCode& error) {
+    watchdog.async_wait([self = std::move(self), due, why](const ErrorCode& error) {
         const auto link = self.lock();
         // A wait that was over before it was armed anew is told apart by its time.
         if (error || !link || link->watchdog_due != due) return;
-        link->overdue = what;
+        link->closed_for = why;
         link->close();
     });
 }
@@ -78,8 +93,12 @@ asio::awaitable<ErrorCode> fill(std::shared_ptr<Link> link) {
     const auto [error, bytes] = co_await link->socket.async_read_some(asio::buffer(buffer), as_result);
     if (error) co_return error;
     link->bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+    const bool emptied = bytes < buffer.size();
+    ErrorCode unknown;
+    const std::size_t left = emptied ? 0 : link->socket.available(unknown);
+    if (const auto window = link->window.after_read(emptied, left)) set_receive_buffer(link->socket, *window);
     // A full buffer means that more is coming than it holds: the bytes are moved on, then the next is larger.
-    if (bytes == buffer.size() && buffer.size() < kReadBytesMax) buffer.resize(buffer.size() * 2);
+    if (!emptied && buffer.size() < kReadBytesMax) buffer.resize(buffer.size() * 2);
     link->tls.feed(ByteView(buffer).first(bytes));
     co_return ErrorCode{};
 }
@@ -102,7 +121,7 @@ asio::awaitable<ErrorCode> flush(std::shared_ptr<Link> link) {
 }
 
 asio::awaitable<void> linger(std::shared_ptr<Link> link) {
-    link->arm_watchdog(link, now() + kLinger, "closing");
+    link->arm_watchdog(link, now() + kLinger, "the end took too long");
     link->tls.close();
     ErrorCode error = co_await flush(link);
     if (!error) link->socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);

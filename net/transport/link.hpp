@@ -3,12 +3,14 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "net/core/time.hpp"
+#include "net/transport/receive_window.hpp"
 #include "net/transport/tls.hpp"
 #include "net/wire/frame_reader.hpp"
 
@@ -32,16 +34,17 @@ struct Link {
     std::atomic<std::uint64_t> bytes_out{0};
     /// When flush() last began or got rid of something.
     Time written_at{};
-    /// Set by the watchdog when it has closed the socket.
-    std::string overdue;
+    /// Why the socket was closed from our side before its connection began; empty if it was not. Static text.
+    std::string_view closed_for;
 
-    /// Closes the socket at `due`, unless it is armed again before; `what` becomes `overdue`.
-    void arm_watchdog(std::weak_ptr<Link> self, Time due, std::string what);
+    /// Closes the socket at `due`, for this reason, unless it is armed again before.
+    void arm_watchdog(std::weak_ptr<Link> self, Time due, std::string_view why);
     void disarm_watchdog();
     void close();
 
     asio::steady_timer watchdog;
     Time watchdog_due{};
+    ReceiveWindow window;
     Bytes ciphertext;
     Bytes sending;
 };

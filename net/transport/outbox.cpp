@@ -79,7 +79,9 @@ bool Outbox::make_room(Queue& queue, MessageClass message_class, std::size_t byt
 }
 
 bool Outbox::coalesce(const OutMessage& message) {
-    if (message.type != FrameType::ping && message.type != FrameType::pong) return false;
+    const bool newest_counts = message.type == FrameType::ping || message.type == FrameType::pong ||
+                               message.type == FrameType::released;
+    if (!newest_counts) return false;
     for (Entry& entry : of(MessageClass::control).entries) {
         if (entry.message.type != message.type) continue;
         entry.message.id = message.id;

@@ -60,12 +60,16 @@ struct TlsSession::Impl {
     Bytes output;
     TlsState state = TlsState::handshaking;
     std::optional<Expected<PeerId, CertificateError>> verdict;
+    std::string_view reason;
     std::string error;
 
-    void fail(std::string why) {
+    /// `why` is static text.
+    void fail(std::string_view why, std::string_view detail = {}) {
         if (state == TlsState::failed) return;
         state = TlsState::failed;
-        error = std::move(why);
+        reason = why;
+        error = why;
+        if (!detail.empty()) error.append(": ").append(detail);
     }
     void fail_from_openssl();
     void check_established();
@@ -197,10 +201,10 @@ Bytes TlsContext::certificate() const { return impl_->own.der(); }
 
 void TlsSession::Impl::fail_from_openssl() {
     const unsigned long code = ERR_peek_last_error();
-    const char* reason = ERR_reason_error_string(code);
+    const char* detail = ERR_reason_error_string(code);
     ERR_clear_error();
-    if (verdict && !*verdict) return fail(std::string(name(verdict->error())));
-    fail(reason == nullptr ? "TLS failed" : std::string("TLS: ") + reason);
+    if (verdict && !*verdict) return fail(name(verdict->error()));
+    fail("TLS failed", detail == nullptr ? std::string_view{} : detail);
 }
 
 void TlsSession::Impl::check_established() {
@@ -298,5 +302,6 @@ bool TlsSession::ourselves() const {
     return verdict && !*verdict && verdict->error() == CertificateError::ourselves;
 }
 const std::string& TlsSession::error() const { return impl_->error; }
+std::string_view TlsSession::reason() const { return impl_->reason; }
 
 }  // namespace monodon::net

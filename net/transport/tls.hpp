@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "net/core/bytes.hpp"
 #include "net/core/expected.hpp"
@@ -70,6 +71,8 @@ class TlsSession {
     [[nodiscard]] bool ourselves() const;
     /// Why the session failed, in words, never with anything the peer could choose.
     [[nodiscard]] const std::string& error() const;
+    /// The same in one of a few fixed words: what OpenSSL says of it is left out.
+    [[nodiscard]] std::string_view reason() const;
 
     struct Impl;
 

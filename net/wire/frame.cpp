@@ -28,6 +28,7 @@ std::optional<FrameType> to_type(Byte value) {
         case FrameType::ping:
         case FrameType::pong:
         case FrameType::goaway:
+        case FrameType::released:
         case FrameType::request:
         case FrameType::response:
         case FrameType::error:

@@ -15,6 +15,8 @@ enum class FrameType : std::uint8_t {
     ping = 0x10,
     pong = 0x11,
     goaway = 0x12,
+    /// How many bytes of notices of the data class its sender has got rid of on this connection, as the id.
+    released = 0x13,
     request = 0x20,
     response = 0x21,
     error = 0x22,

@@ -81,6 +81,9 @@ struct MethodInfo {
     /// Limits on the whole message, in bytes: of the notice or request, and of the reply.
     std::uint32_t request_max = 0;
     std::uint32_t reply_max = 0;
+    /// What a member may ask for or bring in a second, in the method's own items (certificates, batches,
+    /// transactions); a request is one at least. Of a notice 0: node/ limits those.
+    std::uint32_t items_per_second = 0;
 
     [[nodiscard]] bool allows(MessageClass message_class) const {
         return (classes >> static_cast<unsigned>(message_class) & 1U) != 0;

@@ -1,7 +1,6 @@
 #include "tests/bench/storage_bench.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -15,17 +14,6 @@
 // storage [json] [DIRECTORY]: what the stores do beside what the disk does, on the file system of DIRECTORY
 // (the current one). Everything is made there and removed again.
 namespace monodon::storage::bench {
-
-double quantile_us(std::vector<double> seconds, double share) {
-    std::ranges::sort(seconds);
-    const auto at = static_cast<std::size_t>(share * static_cast<double>(seconds.size() - 1));
-    return seconds.at(at) * 1e6;
-}
-
-void give_up(const std::string& why) {
-    fmt::print(stderr, "{}\n", why);
-    std::exit(1);
-}
 
 std::unique_ptr<ConsensusStore> open_consensus(const std::filesystem::path& home) {
     ConsensusOptions options;
@@ -87,26 +75,6 @@ namespace {
 /// Certificates above the graph floor.
 constexpr std::uint64_t kSizes[] = {1'000, 10'000, 100'000};
 
-std::string shown(double value) {
-    if (value >= 100) return fmt::format("{:.0f}", value);
-    return value >= 1 ? fmt::format("{:.2f}", value) : fmt::format("{:.4f}", value);
-}
-
-void print_table(const Figures& figures) {
-    fmt::print("{:<58} {:>10} {:<8} {:>12}  {:<4} {}\n", "figure", "measured", "unit", "goal", "met",
-               "requirement");
-    for (const Figure& each : figures) {
-        std::string goal;
-        std::string met;
-        if (each.goal) {
-            goal = fmt::format("{} {}", each.at_most ? "<=" : ">=", shown(*each.goal));
-            met = (each.at_most ? each.value <= *each.goal : each.value >= *each.goal) ? "yes" : "NO";
-        }
-        fmt::print("{:<58} {:>10} {:<8} {:>12}  {:<4} {}\n", each.name, shown(each.value), each.unit, goal,
-                   met, each.required);
-    }
-}
-
 /// The requirement's own table, and ours in it.
 void print_recovery(const Figures& figures) {
     fmt::print("\n{:<14}", "certificates");
@@ -127,35 +95,17 @@ void print_recovery(const Figures& figures) {
     fmt::print("(in brackets: the table of the requirement)\n");
 }
 
-void print_json(const Figures& figures) {
-    std::string list;
-    for (const Figure& each : figures) {
-        if (!list.empty()) list += ",";
-        list += fmt::format(R"({{"figure":"{}","value":{},"unit":"{}")", each.name, each.value, each.unit);
-        if (each.goal) list += fmt::format(R"(,"{}":{})", each.at_most ? "at_most" : "at_least", *each.goal);
-        if (!each.required.empty()) list += fmt::format(R"(,"required":"{}")", each.required);
-        list += "}";
-    }
-    fmt::print("[{}]\n", list);
-}
-
 int run(bool json, std::string directory) {
     directory += "/monodon-bench-XXXXXX";
     if (::mkdtemp(directory.data()) == nullptr) give_up("cannot make " + directory);
     Figures figures;
-    double load = 0;
-    (void)::getloadavg(&load, 1);
-    figures.push_back({"load of this machine at the start (runnable threads)", load, ""});
+    figures.push_back(machine_load());
     for (const std::uint64_t certificates : kSizes) measure_recovery(directory, certificates, figures);
     measure_writes(directory, figures);
     measure_sizes(directory, figures);
     std::filesystem::remove_all(directory);
-    if (json) {
-        print_json(figures);
-    } else {
-        print_table(figures);
-        print_recovery(figures);
-    }
+    print(figures, json);
+    if (!json) print_recovery(figures);
     return 0;
 }
 

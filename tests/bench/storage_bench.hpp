@@ -13,29 +13,22 @@
 #include "storage/batch_store.hpp"
 #include "storage/consensus_store.hpp"
 #include "storage/recovery_strategy.hpp"
+#include "tests/bench/figures.hpp"
 
-/// Shared by the parts of the storage benchmark: what a figure is, and a store to measure.
+/// Shared by the parts of the storage benchmark: a store to measure.
 namespace monodon::storage::bench {
 
-struct Figure {
-    std::string name;
-    double value = 0;
-    std::string unit;
-    /// Design page, chapter 6. `at_most` or at least that.
-    std::optional<double> goal = {};
-    bool at_most = true;
-    /// What the requirement's own table says, in its words.
-    std::string required = {};
-};
-using Figures = std::vector<Figure>;
+using monodon::bench::Figure;
+using monodon::bench::Figures;
+using monodon::bench::give_up;
+using monodon::bench::machine_load;
+using monodon::bench::print;
+using monodon::bench::quantile_us;
 
 using Clock = std::chrono::steady_clock;
 [[nodiscard]] inline double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
 }
-/// Of times in seconds, in microseconds.
-[[nodiscard]] double quantile_us(std::vector<double> seconds, double share);
-
 [[nodiscard]] inline double median(std::vector<double> values) {
     std::ranges::sort(values);
     return values.at(values.size() / 2);
@@ -44,7 +37,6 @@ using Clock = std::chrono::steady_clock;
 /// Ends the process with a sentence if this is an error.
 template <class T>
 T must(Result<T> result);
-[[noreturn]] void give_up(const std::string& why);
 
 [[nodiscard]] std::unique_ptr<ConsensusStore> open_consensus(const std::filesystem::path& home);
 [[nodiscard]] std::unique_ptr<BatchStore> open_batches(const std::filesystem::path& home,

@@ -3,6 +3,7 @@
 #include <climits>
 #include <memory>
 #include <string_view>
+#include <thread>
 
 namespace {
 
@@ -20,10 +21,21 @@ int read_behind(int count) {
     return *behind;
 }
 
+/// Two threads write to one number.
+int race(int count) {
+    int value = 0;
+    std::thread other([&value, count] { value += count; });
+    value += count;
+    other.join();
+    return value;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
-    const bool address = count > 1 && std::string_view(words[1]) == "address";
-    const int value = address ? read_behind(count) : overflow(count);
+    const std::string_view kind = count > 1 ? words[1] : "";
+    const int value = kind == "address"  ? read_behind(count)
+                      : kind == "thread" ? race(count)
+                                         : overflow(count);
     return value == INT_MAX ? 1 : 0;
 }

@@ -86,7 +86,7 @@ def both_full(arena):
         sent = 0
         # The same each time: the others would take up different ones, and hold them in memory for a while.
         batch, _ = arena.signer.batch([put_bytes("full", "x" * 250_000)] * 2, number)
-        while sent < 16 * MIB:
+        while sent + len(batch) < 4 * MIB:
             notice(peer, BATCH, batch)
             sent += len(batch)
         wait_until("all to be read", lambda: connection(arena, VICTIM)["bytes_in"] > sent)

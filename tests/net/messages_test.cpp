@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "net/rpc/batch_window.hpp"
 #include "tests/eventually.hpp"
 #include "tests/net/network_fixture.hpp"
 
@@ -55,6 +56,31 @@ TEST_CASE("notices arrive whole, in order, whatever their size") {
             if (batches++ < 4) CHECK((*notice.payload == large));
         }
     }
+}
+
+TEST_CASE("a sender keeps to the window of batches, and goes on when they are let go of") {
+    Committee committee(2);
+    REQUIRE(committee.all_connected());
+    Network& sender = committee[0].network();
+    const PeerId to = committee[1].id();
+    committee[1].hold_notices(true);
+    const SharedBytes batch = bytes_of(500'000);
+    std::size_t sent = 0;
+    while (sent < 100 && sender.send(to, MessageClass::data, Method::batch, batch)) ++sent;
+    CHECK(sent == kBatchWindow / batch->size());
+    CHECK(committee[0].status_of(to).dropped_messages[3] == 1);
+    REQUIRE(eventually([&] { return committee[1].notice_count() == sent; }));
+    // All have arrived, and still there is no room.
+    CHECK(!sender.send(to, MessageClass::data, Method::batch, batch));
+    CHECK(sender.send(to, MessageClass::consensus, Method::vote, text_of("vote")));
+    committee[1].hold_notices(false);
+    std::size_t more = 0;
+    CHECK(eventually([&] {
+        if (sender.send(to, MessageClass::data, Method::batch, batch)) ++more;
+        return more == 20;
+    }));
+    CHECK(eventually([&] { return committee[1].notice_count() == sent + 1 + more; }));
+    CHECK(committee[0].status_of(to).connections == 1);
 }
 
 TEST_CASE("many requests are in flight and answered in any order") {

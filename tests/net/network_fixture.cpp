@@ -52,7 +52,8 @@ Node::Node(Threads& threads, NetworkConfig config, const KeyPair& key) : id_(key
     Handlers handlers;
     handlers.on_notice = [log = log_](const PeerId& peer, Method method, SharedBytes payload) {
         const std::lock_guard lock(log->mutex);
-        log->notices.push_back({peer, method, std::move(payload)});
+        log->notices.push_back({peer, method, std::make_shared<const Bytes>(*payload)});
+        if (log->hold) log->held.push_back(std::move(payload));
     };
     handlers.on_request = [log = log_](const PeerId& peer, Role role, Method method, SharedBytes payload,
                                        Replier replier) {
@@ -93,6 +94,13 @@ void Node::stop() {
 std::vector<Received> Node::notices() const {
     const std::lock_guard lock(log_->mutex);
     return log_->notices;
+}
+
+void Node::hold_notices(bool hold) {
+    std::vector<SharedBytes> released;
+    const std::lock_guard lock(log_->mutex);
+    log_->hold = hold;
+    if (!hold) released.swap(log_->held);
 }
 
 std::size_t Node::notice_count() const {

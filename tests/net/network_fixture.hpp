@@ -82,6 +82,8 @@ class Node {
     Network& network() { return *network_; }
     [[nodiscard]] const PeerId& id() const { return id_; }
     [[nodiscard]] std::vector<Received> notices() const;
+    /// From now on keeps the very payloads of notices, so that their senders' windows fill, or lets go.
+    void hold_notices(bool hold);
     [[nodiscard]] std::size_t notice_count() const;
     /// The next request that has not been taken yet; waits.
     Asked next_request();
@@ -98,6 +100,8 @@ class Node {
         std::vector<Asked> requests;
         std::vector<bool> peer_events;
         std::function<void(const Asked&)> serve;
+        bool hold = false;
+        std::vector<SharedBytes> held;
     };
     std::shared_ptr<Log> log_ = std::make_shared<Log>();
     PeerId id_;

@@ -226,4 +226,44 @@ TEST_CASE(
     CHECK(busy >= 4);
 }
 
+TEST_CASE(
+    "what one observer asks too much is refused to it alone: each has rates of its own, a member its own") {
+    constexpr std::uint32_t kRate = 400;
+    constexpr std::size_t kObservers = 4;
+    Committee committee(2, [](std::size_t, NetworkConfig& config) {
+        config.limits.member_requests_per_second = kRate;
+        config.limits.stranger_divisor = 4;
+    });
+    REQUIRE(committee.all_connected());
+    committee[0].serve([](const Asked& asked) { asked.replier.finish(asked.payload); });
+    const auto ask = [](RawPeer& raw, std::uint64_t id) {
+        raw.send(header_of(FrameType::request, MessageClass::interactive, Method::get_highest_round, id),
+                 request_payload(kSoon, as_bytes("x")));
+        const auto got = raw.receive_message();
+        REQUIRE(got);
+        return got->header.type == FrameType::response;
+    };
+    std::vector<std::unique_ptr<RawPeer>> observers;
+    for (std::size_t at = 0; at < kObservers; ++at) {
+        observers.push_back(std::make_unique<RawPeer>(committee.ports[0], KeyPair::generate()));
+        observers.back()->greet(committee.config_of(0), Role::observer);
+    }
+    // One after the other until each is refused: the first has used up nothing of the last one's.
+    for (const auto& observer : observers) {
+        const auto begin = std::chrono::steady_clock::now();
+        std::uint64_t served = 0;
+        while (ask(*observer, 2 * served + 1)) ++served;
+        const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+        CHECK(served >= kRate / 4);
+        CHECK(static_cast<double>(served) <= kRate / 4.0 * (1 + time.count()) + 1);
+    }
+    // And nothing of a member's, which has four times as much.
+    for (std::uint32_t at = 0; at < kRate; ++at) {
+        Answer answer;
+        committee[1].network().request(committee[0].id(), MessageClass::interactive,
+                                       Method::get_highest_round, text_of("x"), kSoon, answer.callback());
+        REQUIRE(answer.get());
+    }
+}
+
 }  // namespace observer_test

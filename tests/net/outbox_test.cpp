@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "net/transport/receive_window.hpp"
 #include "net/wire/frame_reader.hpp"
 
 namespace outbox_test {
@@ -181,12 +182,17 @@ TEST_CASE("a full control queue ends the connection, and pings do not fill it") 
     for (std::uint64_t id = 1; id < 10'000; ++id)
         REQUIRE(outbox.push(control(FrameType::ping, id)) == Push::queued);
     std::uint64_t id = 1;
+    for (std::uint64_t bytes = 1; bytes < 10'000; ++bytes)
+        REQUIRE(outbox.push(control(FrameType::released, bytes)) == Push::queued);
     while (outbox.push(control(FrameType::cancel, id)) == Push::queued) ++id;
     CHECK(id > 2000);
     CHECK(outbox.push(control(FrameType::cancel, id)) == Push::overflow);
     const auto ping = outbox.next(kStart);
     CHECK(ping->header.type == FrameType::ping);
     CHECK(ping->header.request_id == 9999);
+    const auto released = outbox.next(kStart);
+    CHECK(released->header.type == FrameType::released);
+    CHECK(released->header.request_id == 9999);
 }
 
 TEST_CASE("replies take turns, so a short one overtakes a long one") {
@@ -263,6 +269,43 @@ TEST_CASE("bulk frames are compressed when that makes them smaller") {
     FrameReader reader;
     reader.feed(out);
     CHECK((*reader.next())->header.compressed());
+}
+
+TEST_CASE("the window of a peer shrinks while we stay behind, and grows again when we keep up") {
+    ReceiveWindow window;
+    const auto behind = [&](std::size_t left) {
+        std::optional<std::size_t> changed;
+        for (int read = 0; read < ReceiveWindow::kReadsBehind && !changed; ++read)
+            changed = window.after_read(false, left);
+        return changed;
+    };
+    const auto ahead = [&] {
+        std::optional<std::size_t> changed;
+        for (int read = 0; read < ReceiveWindow::kReadsAhead && !changed; ++read)
+            changed = window.after_read(true, 0);
+        return changed;
+    };
+    // Nothing changes for a peer that is read as fast as it writes, nor for one pause of ours.
+    CHECK(!ahead());
+    for (int read = 1; read < ReceiveWindow::kReadsBehind; ++read)
+        CHECK(!window.after_read(false, 5'000'000));
+    CHECK(!window.after_read(true, 0));
+    CHECK(!window.after_read(false, 5'000'000));
+    CHECK(!window.after_read(true, 0));
+    // Half of what waits, then half again, and never less than two frames.
+    CHECK(behind(1'600'000) == 800'000);
+    CHECK(behind(1'600'000) == 400'000);
+    CHECK(behind(300'000) == 150'000);
+    CHECK(behind(140'000) == ReceiveWindow::kLeast);
+    CHECK(!behind(140'000));
+    // What is no more than that is no backlog.
+    CHECK(!behind(ReceiveWindow::kLeast - 1));
+    std::size_t expected = ReceiveWindow::kLeast;
+    while (expected < ReceiveWindow::kMost) {
+        expected *= 2;
+        CHECK(ahead() == std::min(expected, ReceiveWindow::kMost));
+    }
+    CHECK(!ahead());
 }
 
 }  // namespace outbox_test

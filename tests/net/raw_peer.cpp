@@ -72,6 +72,17 @@ void RawPeer::send(const FrameHeader& header, ByteView payload) {
     send_plain(bytes);
 }
 
+void RawPeer::send_message(const FrameHeader& header, ByteView body) {
+    FrameHeader chunk = header;
+    for (; body.size() > kFramePayloadMax; body = body.subspan(kFramePayloadMax)) {
+        chunk.flags = 0;
+        send(chunk, body.first(kFramePayloadMax));
+        ++chunk.chunk;
+    }
+    chunk.flags = kFlagLast;
+    send(chunk, body);
+}
+
 void RawPeer::send_hello(const Hello& hello) {
     FrameHeader header;
     header.type = FrameType::hello;
@@ -108,7 +119,9 @@ std::optional<RawPeer::Got> RawPeer::receive() {
 std::optional<RawPeer::Got> RawPeer::receive_message() {
     for (;;) {
         auto got = receive();
-        if (!got || (got->header.type != FrameType::ping && got->header.type != FrameType::pong)) return got;
+        if (!got) return got;
+        const FrameType type = got->header.type;
+        if (type != FrameType::ping && type != FrameType::pong && type != FrameType::released) return got;
     }
 }
 

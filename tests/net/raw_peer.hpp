@@ -26,6 +26,8 @@ class RawPeer {
 
     void send_raw(ByteView bytes);
     void send(const FrameHeader& header, ByteView payload = {});
+    /// A message in as many chunks as it takes.
+    void send_message(const FrameHeader& header, ByteView body);
     /// Many frames in one write.
     void send_plain(ByteView plaintext);
     void send_hello(const Hello& hello);
@@ -36,7 +38,7 @@ class RawPeer {
         Bytes payload;
     };
     std::optional<Got> receive();
-    /// The next frame that is no ping.
+    /// The next frame that is none of a connection: no ping, no pong, no word of what was released.
     std::optional<Got> receive_message();
     /// Reads to the end; the reason of the GOAWAY on the way, if there was one.
     std::optional<GoawayReason> read_to_end();

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
-#include "net/rpc/rpc_failure.hpp"
 #include "net/rpc/session.hpp"
 #include "net/wire/request_head.hpp"
+#include "tests/net/raw_committee.hpp"
 #include "tests/net/raw_peer.hpp"
 
 namespace standing_test {
@@ -54,12 +54,6 @@ void ask(RawPeer& raw, std::uint64_t id, MessageClass message_class = MessageCla
     const Method method =
         message_class == MessageClass::bulk ? Method::get_certificates_in_range : Method::get_batches;
     raw.send(header_of(FrameType::request, message_class, method, id), request_payload(kSoon, as_bytes("x")));
-}
-
-RpcFailure failure_of(const std::optional<RawPeer::Got>& got) {
-    REQUIRE(got);
-    REQUIRE(got->header.type == FrameType::error);
-    return decode_failure(got->payload).value();
 }
 
 }  // namespace

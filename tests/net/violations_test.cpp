@@ -1,9 +1,10 @@
 #include <catch2/catch.hpp>
 
+#include "net/rpc/batch_window.hpp"
 #include "net/rpc/rpc_failure.hpp"
 #include "net/wire/request_head.hpp"
 #include "tests/eventually.hpp"
-#include "tests/net/raw_peer.hpp"
+#include "tests/net/raw_committee.hpp"
 
 namespace violations_test {
 
@@ -11,55 +12,8 @@ using namespace monodon;
 using namespace monodon::net;
 using namespace monodon::net::test;
 
-namespace {
-
-constexpr Duration kSoon = std::chrono::seconds(5);
-
-/// A committee of three of which the first two are real nodes and the third is the raw peer.
-struct Fixture {
-    explicit Fixture(const std::function<void(NetworkConfig&)>& change = {})
-        : committee(3, [change](std::size_t /*index*/, NetworkConfig& config) {
-              // The real node in the third place is stopped, and nobody dials it.
-              if (config.members.size() == 3) config.members[2].addresses.clear();
-              if (change) change(config);
-          }) {
-        committee[2].stop();
-        eventually([this] { return committee[0].network().connected(committee[1].id()); });
-    }
-    [[nodiscard]] std::unique_ptr<RawPeer> peer() {
-        return std::make_unique<RawPeer>(committee.ports[0], committee.keys[2]);
-    }
-    [[nodiscard]] std::unique_ptr<RawPeer> greeted(Role role = Role::member) {
-        auto raw = peer();
-        raw->greet(committee.config_of(2), role);
-        return raw;
-    }
-    Node& node() { return committee[0]; }
-    [[nodiscard]] PeerId raw_id() const { return committee.keys[2].peer_id(); }
-    [[nodiscard]] std::string last_error() { return node().status_of(raw_id()).last_error; }
-
-    Committee committee;
-};
-
-/// The node ends the connection for a violation, with these words.
-bool refused(Fixture& f, RawPeer& raw, const std::string& words) {
-    const auto reason = raw.read_to_end();
-    CHECK(reason == GoawayReason::protocol_violation);
-    return eventually([&] { return f.last_error().find(words) != std::string::npos; });
-}
-
-RpcFailure failure_of(const std::optional<RawPeer::Got>& got) {
-    REQUIRE(got);
-    REQUIRE(got->header.type == FrameType::error);
-    const auto failure = decode_failure(got->payload);
-    REQUIRE(failure);
-    return *failure;
-}
-
-}  // namespace
-
 TEST_CASE("a raw peer that keeps to the rules is served") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     f.node().serve([](const Asked& asked) { asked.replier.finish(asked.payload); });
     raw->send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, 1),
@@ -73,7 +27,7 @@ TEST_CASE("a raw peer that keeps to the rules is served") {
 }
 
 TEST_CASE("broken rules end the connection, with a reason, and others go on") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     const auto request = [&](std::uint64_t id) {
         raw->send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, id),
@@ -82,40 +36,40 @@ TEST_CASE("broken rules end the connection, with a reason, and others go on") {
     SECTION("a reply that nobody asked for") {
         raw->send(header_of(FrameType::response, MessageClass::interactive, Method::get_batches, 2),
                   as_bytes("x"));
-        CHECK(refused(f, *raw, "reply that nobody asked for"));
+        CHECK(f.refused(*raw, "reply that nobody asked for"));
     }
     SECTION("an error that nobody asked for") {
         FrameHeader header;
         header.type = FrameType::error;
         header.request_id = 2;
         raw->send(header, encode(RpcFailure{RpcError::internal, 0}));
-        CHECK(refused(f, *raw, "error that nobody asked for"));
+        CHECK(f.refused(*raw, "error that nobody asked for"));
     }
     SECTION("ids that fall") {
         request(5);
         request(3);
-        CHECK(refused(f, *raw, "request ids do not rise"));
+        CHECK(f.refused(*raw, "request ids do not rise"));
     }
     SECTION("ids of the other side") {
         request(2);
-        CHECK(refused(f, *raw, "request id of the other side"));
+        CHECK(f.refused(*raw, "request id of the other side"));
     }
     SECTION("more requests than the window") {
         for (std::uint64_t id = 1; id <= 33; id += 2) request(id);
-        CHECK(refused(f, *raw, "more requests open than the window allows"));
+        CHECK(f.refused(*raw, "more requests open than the window allows"));
     }
     SECTION("a second hello") {
         raw->send_hello(hello_from(f.committee.config_of(2), Role::member));
-        CHECK(refused(f, *raw, "a second hello"));
+        CHECK(f.refused(*raw, "a second hello"));
     }
     SECTION("a notice larger than its method allows") {
         FrameHeader header = header_of(FrameType::notice, MessageClass::consensus, Method::vote, 1);
         raw->send(header, Bytes(5000));
-        CHECK(refused(f, *raw, "message too large"));
+        CHECK(f.refused(*raw, "message too large"));
     }
     SECTION("a notice in the wrong class") {
         raw->send(header_of(FrameType::notice, MessageClass::bulk, Method::vote, 1), as_bytes("x"));
-        CHECK(refused(f, *raw, "notice of the wrong kind"));
+        CHECK(f.refused(*raw, "notice of the wrong kind"));
     }
     SECTION("thousands of half-finished messages") {
         Bytes plain;
@@ -128,31 +82,31 @@ TEST_CASE("broken rules end the connection, with a reason, and others go on") {
             plain.push_back(0);
         }
         raw->send_plain(plain);
-        CHECK(refused(f, *raw, "too many unfinished messages"));
+        CHECK(f.refused(*raw, "too many unfinished messages"));
     }
     SECTION("reserved bits") {
         FrameHeaderBytes head = encode(header_of(FrameType::notice, MessageClass::data, Method::batch, 1));
         head[6] = 1;
         raw->send_plain(head);
-        CHECK(refused(f, *raw, "reserved bits"));
+        CHECK(f.refused(*raw, "reserved bits"));
     }
     SECTION("a declared length of four gigabytes") {
         FrameHeaderBytes head = encode(header_of(FrameType::notice, MessageClass::data, Method::batch, 1));
         head[20] = head[21] = head[22] = head[23] = 0xFF;
         raw->send_plain(head);
-        CHECK(refused(f, *raw, "frame payload too long"));
+        CHECK(f.refused(*raw, "frame payload too long"));
     }
     SECTION("a malformed request head") {
         raw->send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, 1),
                   as_bytes("x"));
-        CHECK(refused(f, *raw, "malformed request head"));
+        CHECK(f.refused(*raw, "malformed request head"));
     }
     CHECK(f.node().network().connected(f.committee[1].id()));
     CHECK(f.node().status_of(f.committee[1].id()).connections == 1);
 }
 
 TEST_CASE("a reply that is larger than asked for, or answers another request, is refused before it is read") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     Answer answer;
     f.node().network().request(f.raw_id(), MessageClass::interactive, Method::push_commit, text_of("?"),
@@ -164,25 +118,25 @@ TEST_CASE("a reply that is larger than asked for, or answers another request, is
         raw->send(header_of(FrameType::response, MessageClass::interactive, Method::push_commit,
                             asked->header.request_id),
                   Bytes(5000));
-        CHECK(refused(f, *raw, "reply refused: message too large"));
+        CHECK(f.refused(*raw, "reply refused: message too large"));
     }
     SECTION("of another method") {
         raw->send(header_of(FrameType::response, MessageClass::interactive, Method::get_batches,
                             asked->header.request_id),
                   Bytes(10));
-        CHECK(refused(f, *raw, "reply to another request"));
+        CHECK(f.refused(*raw, "reply to another request"));
     }
     SECTION("of another class") {
         raw->send(
             header_of(FrameType::response, MessageClass::bulk, Method::push_commit, asked->header.request_id),
             Bytes(10));
-        CHECK(refused(f, *raw, "reply to another request"));
+        CHECK(f.refused(*raw, "reply to another request"));
     }
     CHECK(answer.get().error().code == RpcError::disconnected);
 }
 
 TEST_CASE("a late reply is no violation, a second one is") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     Answer answer;
     f.node().network().request(f.raw_id(), MessageClass::interactive, Method::get_batches, text_of("?"),
@@ -199,11 +153,11 @@ TEST_CASE("a late reply is no violation, a second one is") {
     raw->send(header_of(FrameType::notice, MessageClass::consensus, Method::vote, 1), as_bytes("alive"));
     CHECK(eventually([&] { return f.node().notice_count() == 1; }));
     raw->send(reply, as_bytes("again"));
-    CHECK(refused(f, *raw, "reply that nobody asked for"));
+    CHECK(f.refused(*raw, "reply that nobody asked for"));
 }
 
 TEST_CASE("requests are refused by their error, and the connection goes on") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     f.node().serve([](const Asked& asked) { asked.replier.finish(asked.payload); });
     const auto ask = [&](FrameHeader header) {
@@ -226,8 +180,133 @@ TEST_CASE("requests are refused by their error, and the connection goes on") {
     CHECK(f.node().status_of(f.raw_id()).connections == 1);
 }
 
+TEST_CASE("malformed requests count against the rates, and a new connection is no new allowance") {
+    constexpr int kRate = 20;
+    RawCommittee f([](NetworkConfig& config) { config.limits.member_requests_per_second = kRate; });
+    f.node().serve([](const Asked& asked) { asked.replier.fail({RpcError::malformed, 0}); });
+    const auto begin = std::chrono::steady_clock::now();
+    int served = 0;
+    for (int connection = 0; connection < 3; ++connection) {
+        const auto raw = f.greeted();
+        for (std::uint64_t id = 1;; id += 2) {
+            raw->send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, id),
+                      request_payload(kSoon, as_bytes("x")));
+            const RpcError code = failure_of(raw->receive_message()).code;
+            if (code == RpcError::rate_limited) break;
+            CHECK(code == RpcError::malformed);
+            // That costs its standing as well, and then each request more: here the rates alone decide.
+            f.node().network().unban(f.raw_id());
+            ++served;
+        }
+    }
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+    CHECK(served >= kRate);
+    CHECK(served <= kRate * (1 + time.count()) + 1);
+}
+
+TEST_CASE("the items of a request count against the rate of its method") {
+    RawCommittee f([](NetworkConfig& config) { config.limits.member_items_share = 0.05; });
+    f.node().serve([](const Asked& asked) {
+        asked.replier.charge(2000);
+        asked.replier.finish(asked.payload);
+    });
+    const auto raw = f.greeted();
+    // A thousand a second, and a thousand on credit. All at once, so that nothing recovers between them.
+    Bytes plain;
+    const Bytes payload = request_payload(kSoon, as_bytes("x"));
+    const std::vector<std::pair<std::uint64_t, Method>> asked = {
+        {1, Method::get_batches}, {3, Method::get_batches}, {5, Method::get_certificates}};
+    for (const auto& [id, method] : asked) {
+        FrameHeader header = header_of(FrameType::request, MessageClass::interactive, method, id);
+        header.length = static_cast<std::uint32_t>(payload.size());
+        const FrameHeaderBytes head = encode(header);
+        plain.insert(plain.end(), head.begin(), head.end());
+        plain.insert(plain.end(), payload.begin(), payload.end());
+    }
+    raw->send_plain(plain);
+    std::map<std::uint64_t, RawPeer::Got> answers;
+    for (std::size_t at = 0; at < asked.size(); ++at) {
+        const auto got = raw->receive_message();
+        REQUIRE(got);
+        answers.emplace(got->header.request_id, *got);
+    }
+    CHECK(answers.at(1).header.type == FrameType::response);
+    const RpcFailure limited = failure_of(answers.at(3));
+    CHECK(limited.code == RpcError::rate_limited);
+    CHECK(limited.detail >= 1);
+    CHECK(answers.at(5).header.type == FrameType::response);
+}
+
+TEST_CASE("every so manyth reply of an impaired node is wrong, also when connections are cut meanwhile") {
+    // Nobody else asks it anything.
+    Committee committee(
+        1, [](std::size_t /*index*/, NetworkConfig& config) { config.impairment.corrupt_replies = 5; });
+    committee[0].serve([](const Asked& asked) { asked.replier.finish(asked.payload); });
+    std::vector<int> wrong;
+    for (int asked = 1; asked <= 11;) {
+        RawPeer raw(committee.ports[0], KeyPair::generate());
+        raw.greet(committee.config_of(0), Role::observer);
+        for (std::uint64_t id = 1; id <= 5; id += 2, ++asked) {
+            raw.send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, id),
+                     request_payload(kSoon, as_bytes("question")));
+            const auto got = raw.receive_message();
+            REQUIRE(got);
+            REQUIRE(got->header.type == FrameType::response);
+            if (as_text(got->payload) != "question") wrong.push_back(asked);
+        }
+    }
+    CHECK(wrong == std::vector<int>{5, 10});
+}
+
+TEST_CASE("a peer that sends more batches than are let go of is sent away") {
+    RawCommittee f;
+    f.node().hold_notices(true);
+    const auto raw = f.greeted();
+    const Bytes batch(1'000'000);
+    std::uint64_t id = 1;
+    for (; id * batch.size() <= kBatchWindow; ++id)
+        raw->send_message(header_of(FrameType::notice, MessageClass::data, Method::batch, id), batch);
+    REQUIRE(eventually([&] { return f.node().notice_count() == id - 1; }));
+    SECTION("one more than the window") {
+        raw->send_message(header_of(FrameType::notice, MessageClass::data, Method::batch, id), batch);
+        CHECK(f.refused(*raw, "more batches than the window allows"));
+    }
+    SECTION("as many again once they are let go of") {
+        f.node().hold_notices(false);
+        std::uint64_t released = 0;
+        while (released < (id - 1) * batch.size()) {
+            const auto got = raw->receive();
+            REQUIRE(got);
+            if (got->header.type == FrameType::released) released = got->header.request_id;
+        }
+        CHECK(released == (id - 1) * batch.size());
+        raw->send_message(header_of(FrameType::notice, MessageClass::data, Method::batch, id), batch);
+        CHECK(eventually([&] { return f.node().notice_count() == id; }));
+    }
+    SECTION("consensus has nothing to do with it") {
+        raw->send(header_of(FrameType::notice, MessageClass::consensus, Method::vote, id), as_bytes("vote"));
+        CHECK(eventually([&] { return f.node().notice_count() == id; }));
+    }
+}
+
+TEST_CASE("a peer that lets go of what was not sent to it is sent away") {
+    RawCommittee f;
+    const auto raw = f.greeted();
+    REQUIRE(eventually([&] { return f.node().network().connected(f.raw_id()); }));
+    CHECK(f.node().network().send(f.raw_id(), MessageClass::data, Method::batch, bytes_of(1000)));
+    REQUIRE(raw->receive_message());
+    FrameHeader released;
+    released.type = FrameType::released;
+    released.request_id = 1000;
+    raw->send(released);
+    SECTION("more") { released.request_id = 1001; }
+    SECTION("less than before") { released.request_id = 999; }
+    raw->send(released);
+    CHECK(f.refused(*raw, "released what was not sent"));
+}
+
 TEST_CASE("a client that sends a notice is sent away") {
-    Fixture f;
+    RawCommittee f;
     RawPeer raw(f.committee.ports[0], KeyPair::generate());
     raw.greet(f.committee.config_of(2), Role::client);
     raw.send(header_of(FrameType::notice, MessageClass::data, Method::batch, 1), as_bytes("x"));
@@ -235,7 +314,7 @@ TEST_CASE("a client that sends a notice is sent away") {
 }
 
 TEST_CASE("cancelled and expired requests are answered once, and their places are free again") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     for (std::uint64_t id = 1; id < 400; id += 2) {
         raw->send(header_of(FrameType::request, MessageClass::interactive, Method::get_batches, id),
@@ -264,7 +343,7 @@ TEST_CASE("cancelled and expired requests are answered once, and their places ar
 }
 
 TEST_CASE("a flood of pings gets a trickle of pongs") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.greeted();
     FrameHeader ping;
     ping.type = FrameType::ping;
@@ -287,7 +366,7 @@ TEST_CASE("a flood of pings gets a trickle of pongs") {
 }
 
 TEST_CASE("a peer that answers no ping is given up, one that sends anything is not") {
-    Fixture f([](NetworkConfig& config) { config.limits.ping_after = std::chrono::milliseconds(100); });
+    RawCommittee f([](NetworkConfig& config) { config.limits.ping_after = std::chrono::milliseconds(100); });
     auto silent = f.greeted();
     silent->answer_pings(false);
     CHECK(silent->closed_by_node());
@@ -303,7 +382,7 @@ TEST_CASE("a peer that answers no ping is given up, one that sends anything is n
 }
 
 TEST_CASE("a peer that does not read loses messages, holds up nobody, and is closed in the end") {
-    Fixture f([](NetworkConfig& config) { config.limits.write_stall = std::chrono::milliseconds(700); });
+    RawCommittee f([](NetworkConfig& config) { config.limits.write_stall = std::chrono::milliseconds(700); });
     auto raw = f.greeted();
     const SharedBytes batch = bytes_of(500'000);
     std::size_t accepted = 0;
@@ -325,7 +404,7 @@ TEST_CASE("a peer that does not read loses messages, holds up nobody, and is clo
 
 TEST_CASE("a peer that stops reading is closed when the time is over, not when the clock next looks") {
     // Nothing else is due for long after.
-    Fixture f([](NetworkConfig& config) {
+    RawCommittee f([](NetworkConfig& config) {
         config.limits.write_stall = std::chrono::milliseconds(500);
         config.limits.ping_after = std::chrono::hours(1);
     });
@@ -337,7 +416,7 @@ TEST_CASE("a peer that stops reading is closed when the time is over, not when t
 }
 
 TEST_CASE("whoever dawdles before the hello is closed on its budget, and says so in no time") {
-    Fixture f([](NetworkConfig& config) {
+    RawCommittee f([](NetworkConfig& config) {
         config.limits.first_byte = std::chrono::milliseconds(150);
         config.limits.tls = std::chrono::milliseconds(400);
         config.limits.hello = std::chrono::milliseconds(400);
@@ -379,7 +458,7 @@ TEST_CASE("whoever dawdles before the hello is closed on its budget, and says so
 }
 
 TEST_CASE("a hello that is none is refused by its name") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.peer();
     raw->secure();
     FrameHeader header;
@@ -406,7 +485,7 @@ TEST_CASE("a hello that is none is refused by its name") {
 }
 
 TEST_CASE("a peer that knows fewer methods is not asked them, and its window is kept") {
-    Fixture f;
+    RawCommittee f;
     auto raw = f.peer();
     raw->secure();
     Hello hello = hello_from(f.committee.config_of(2), Role::member);

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "net/rpc/peer_rates.hpp"
 #include "net/rpc/request_window.hpp"
 #include "net/rpc/rpc_failure.hpp"
 #include "net/rpc/served_requests.hpp"
@@ -215,6 +216,54 @@ TEST_CASE("a token bucket lets a burst through, then its rate, and can be overdr
     CHECK(bucket.wait() == Duration(110'000));
     CHECK(!bucket.admit(time + std::chrono::milliseconds(99), 1));
     CHECK(bucket.admit(time + std::chrono::milliseconds(120), 1));
+}
+
+TEST_CASE("a peer has rates for requests and bytes in all, and for items by method") {
+    RateLimits limits;
+    limits.requests_per_second = limits.requests_burst = 10;
+    limits.bytes_per_second = limits.bytes_burst = 1000;
+    limits.items_share = 0.001;  // 20 certificates a second, 2 highest rounds
+    const MethodInfo* certificates = find_method(Method::get_certificates);
+    const MethodInfo* highest = find_method(Method::get_highest_round);
+    const MethodInfo* range = find_method(Method::get_certificates_in_range);
+    PeerRates rates(limits);
+    SECTION("requests, known or not") {
+        for (int at = 0; at < 5; ++at) {
+            CHECK(!rates.admit(kStart, certificates, 0));
+            CHECK(!rates.admit(kStart, nullptr, 0));
+        }
+        CHECK(rates.admit(kStart, certificates, 0));
+        CHECK(rates.admit(kStart, nullptr, 0));
+        CHECK(!rates.admit(kStart + std::chrono::seconds(1), nullptr, 0));
+    }
+    SECTION("bytes of requests and of replies") {
+        CHECK(!rates.admit(kStart, certificates, 600));
+        rates.charge_bytes(kStart, 600);
+        const auto wait = rates.admit(kStart, certificates, 0);
+        REQUIRE(wait);
+        CHECK(*wait > std::chrono::milliseconds(200));
+        CHECK(*wait < std::chrono::milliseconds(210));
+    }
+    SECTION("a request is an item, of its method alone") {
+        CHECK(!rates.admit(kStart, highest, 0));
+        CHECK(!rates.admit(kStart, highest, 0));
+        CHECK(rates.admit(kStart, highest, 0) == Duration(500'000 * 1));
+        CHECK(!rates.admit(kStart, certificates, 0));
+    }
+    SECTION("what it turns out to ask for is charged on credit") {
+        CHECK(!rates.admit(kStart, certificates, 0));
+        rates.charge_items(kStart, Method::get_certificates, 30);
+        CHECK(rates.admit(kStart, certificates, 0));
+        CHECK(!rates.admit(kStart, range, 0));
+        CHECK(rates.admit(kStart + std::chrono::milliseconds(400), certificates, 0));
+        CHECK(!rates.admit(kStart + std::chrono::milliseconds(700), certificates, 0));
+    }
+    SECTION("one item was charged when it came") {
+        for (int at = 0; at < 9; ++at) {
+            CHECK(!rates.admit(kStart, certificates, 0));
+            rates.charge_items(kStart, Method::get_certificates, at % 2 == 0 ? 1 : 2);
+        }
+    }
 }
 
 TEST_CASE("an error frame is a number and what it counts, and nothing else") {

@@ -55,6 +55,10 @@ TEST_CASE("the admin socket shows peers, store, queues, state and configuration"
     CHECK(standing.at("terms").at("latency").at("first_byte_ms") == 20.0);
     CHECK(standing.at("recent").at(0).at("ago_s").as_double() >= 3.0);
     CHECK(Asked(routes, "GET", "/v1/peers/nobody").status() == 404);
+    node.handshake_failures = {{false, "wrong chain", 2}, {true, "cannot connect", 30}};
+    CHECK(json::parse(Asked(routes, "GET", "/v1/handshakes").body()) ==
+          json::parse(R"([{"direction":"in","reason":"wrong chain","count":2},
+                          {"direction":"out","reason":"cannot connect","count":30}])"));
 
     const json::object store = Asked(routes, "GET", "/v1/store").object();
     CHECK(store.at("environments").at(0).at("name") == "consensus");

@@ -23,6 +23,7 @@ struct FakeNode {
     std::vector<HealthCheck> live{{"engine", true, ""}};
     std::vector<PeerSnapshot> peers;
     std::vector<AddressSnapshot> addresses;
+    std::vector<HandshakeFailureSnapshot> handshake_failures;
     std::vector<VertexSnapshot> vertices;
     std::pair<std::uint64_t, std::uint64_t> asked_rounds;
     dag::Blockers blockers;
@@ -57,6 +58,7 @@ struct FakeNode {
         ports.status = [this] { return status; };
         ports.liveness = [this] { return live; };
         ports.peers = [this] { return peers; };
+        ports.handshake_failures = [this] { return handshake_failures; };
         ports.dag = [this](std::uint64_t first, std::uint64_t last, const DagCallback& callback) {
             asked_rounds = {first, last};
             callback(vertices);
