@@ -160,7 +160,6 @@ class Node::Impl {
     std::atomic<Duration::rep> commit_time_ = 0;
     // Of housekeeping.
     Time standings_stored_{};
-    Time rated_at_{};
     std::vector<std::uint32_t> ratings_;
     std::mt19937_64 random_{std::random_device{}()};
     /// Keeps notes in the order in which they were taken.

@@ -11,7 +11,6 @@ namespace {
 
 /// Standings are written this often: what a crash loses of them is learned again.
 constexpr Duration kStandingsEvery = std::chrono::seconds(10);
-constexpr Duration kRatingsEvery = std::chrono::seconds(2);
 
 Bytes key_of(const PeerId& peer) { return {peer.key().bytes.begin(), peer.key().bytes.end()}; }
 
@@ -171,10 +170,7 @@ void Node::Impl::keep_addresses() {
 void Node::Impl::look_after_peers() {
     const Time now = net::now();
     keep_addresses();
-    if (now - rated_at_ >= kRatingsEvery) {
-        rated_at_ = now;
-        rate_peers();
-    }
+    rate_peers();
     if (now - standings_stored_ < kStandingsEvery) return;
     standings_stored_ = now;
     store_standings();

@@ -4,6 +4,7 @@ how to make a node ask for something."""
 import hashlib
 import os
 import struct
+import time
 
 from harness import wait_until
 
@@ -12,6 +13,9 @@ from peer import (
     BATCH, BULK, CANCEL, CONSENSUS, DATA, ERROR, GET_CERTIFICATES, GET_HIGHEST, GET_RANGE, HEADER,
     INTERACTIVE, LAST, NOT_FOUND, NOTICE, REQUEST, RESPONSE, VOTE, frame,
 )
+
+# Of its rounds a node believes headers that are 128 ahead.
+AHEAD = 100
 
 
 def text(value):
@@ -108,20 +112,36 @@ def quorum(peer, insider):
 def lure(peer, insider):
     """Makes the node ask for certificates that do not exist, the parents of a signed header. (id of the
     request, the digests it asks for)."""
-    number = max(highest(peer)[2], insider.signed) + 1
+    def top():
+        found = highest(peer)[2]
+        return found if found >= insider.signed - AHEAD else None
+
+    number = max(wait_until(f"round {insider.signed - AHEAD}", top), insider.signed) + 1
     invented = [(author, os.urandom(32)) for author in range(3)]
     propose(peer, insider, number, invented)
     request, body = asked(peer, GET_CERTIFICATES)
     return request, unpack(body)[0]
 
 
-def asked(peer, method):
-    """(id, body) of the next request of the node by this method; to others nothing is found."""
-    while True:
-        _, _, _, got, number, _, payload = peer.wanted(REQUEST)
-        if got == method:
-            return number, unpack(payload)[1]
-        peer.send(frame(ERROR, pack([NOT_FOUND, 0]), method=got, request=number))
+def asked(peer, method, seconds=20.0):
+    """(id, body) of the next request of the node by this method; to others nothing is found. TimeoutError if it
+    does not come in this time, whatever else comes."""
+    deadline = time.monotonic() + seconds
+    patience = peer.sock.gettimeout()
+    try:
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"the node does not ask by method {method} within {seconds} s")
+            peer.sock.settimeout(left)
+            kind, _, _, got, number, _, payload = peer.wanted(REQUEST, NOTICE)
+            if kind != REQUEST:
+                continue
+            if got == method:
+                return number, unpack(payload)[1]
+            peer.send(frame(ERROR, pack([NOT_FOUND, 0]), method=got, request=number))
+    finally:
+        peer.sock.settimeout(patience)
 
 
 def answer(peer, number, method, data, flags=LAST, chunk=0, cls=INTERACTIVE):
