@@ -150,7 +150,11 @@ std::optional<Time> RangeFetcher::hedge_at(Round highest) const {
     if (!took_.empty()) {
         const auto fastest = std::min_element(
             took_.begin(), took_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-        late = std::clamp(3 * fastest->second, kLateAtLeast, timeout_);
+        const auto its_own = took_.find(head->to);
+        late = 3 * fastest->second;
+        // One that is slower than others is not late for it.
+        if (its_own != took_.end()) late = std::max(late, 2 * its_own->second);
+        late = std::clamp(late, kLateAtLeast, timeout_);
     }
     return std::max(head->sent + late, hedge_after_);
 }

@@ -31,7 +31,8 @@ ReplyBody read(const SyncRequest& request, const Certificates& response, const R
             continue;
         }
         auto verified = by_hash ? checks.ancestor(*at) : checks.certificate(*at);
-        if (!verified) return bad_reply();
+        // What is named is the digest: it must be that of what was checked.
+        if (!verified || (*verified)->header.digest != header.digest) return bad_reply();
         for (const Parent& parent : header.parents) named.insert(parent.header);
         reply.bytes += encoded_size(**at);
         reply.certificates.push_back(std::move(*verified));

@@ -71,10 +71,10 @@ def test(committee):
     committee.wait_caught_up()
     committee.verify()
     sync = committee.admin(AWAY, "/v1/sync")
-    print(f"{missed} rounds behind after {SECONDS} s, less than {LAG_ROUNDS} again {took:.1f} s after healing; "
-          f"commit p50/p99 of the others {before['p50']:.0f}/{before['p99']:.0f} ms before, "
-          f"{during['p50']:.0f}/{during['p99']:.0f} meanwhile, {after['p50']:.0f}/{after['p99']:.0f} while it "
-          f"caught up; {sync['certificates']} {sync['bytes']}")
+    shown = [f"{each['p50']:.0f}/{each['p99']:.0f}" for each in (before, during, after)]
+    print(f"{missed} rounds behind after {SECONDS} s, less than {LAG_ROUNDS} again {took:.1f} s after "
+          f"healing; commit p50/p99 of the others {shown[0]} ms before, {shown[1]} meanwhile, {shown[2]} "
+          f"while it caught up; {sync['certificates']} {sync['bytes']}")
     for name, seen in (("meanwhile", during), ("while it caught up", after)):
         most = RISE * before["p50"] + SLACK_MS
         check(seen["p50"] <= most, f"the others' commit p50 rose to {seen['p50']:.1f} ms {name}, "

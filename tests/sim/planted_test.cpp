@@ -24,8 +24,8 @@ TEST_CASE("a commit that is executed before it is durable is found", "[commit-be
 // ---- fetching
 
 TEST_CASE("a certificate that is taken by its hash though nothing names it is found", "[unnamed-by-hash]") {
-    require_found(Planted::unnamed_by_hash, 30, simulation_with("lying-reply,own-loss,crash"),
-                  "2 none invented");
+    require_found(Planted::unnamed_by_hash, 150, simulation_with("lying-reply,pause,crash,partition,loss"),
+                  "");
 }
 
 // ---- thresholds

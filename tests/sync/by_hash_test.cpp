@@ -221,3 +221,20 @@ TEST_CASE("who holds the parents of what is here by its hash are the signers of 
     CHECK(suspended.holders_below(bare, members("ABCD")) == members("AC"));
     CHECK(suspended.holders_below(dag.at("C3"), members("ABCD")) == members("C"));
 }
+
+TEST_CASE("a digest that is not that of its header binds nothing") {
+    const Scene scene;
+    Reader reader(scene.dag.committee());
+    reader.checks.ancestor = [&](const auto& each) {
+        // As a decoder does it.
+        Certificate read = *each;
+        sign_header(scene.dag.committee(), NoSignatures{}, read.header);
+        return std::optional(Verification::trusted(std::move(read)));
+    };
+    CHECK(slots_of(reader.read(kAll, scene.answered(kAll))) != "failed");
+    Certificates response = scene.answered(kAll);
+    Certificate forged = *response.certificates[5];
+    ++forged.header.created_at;
+    response.certificates[5] = std::make_shared<const Certificate>(forged);
+    CHECK(slots_of(reader.read(kAll, response)) == "failed");
+}
