@@ -44,7 +44,7 @@ Engine::State::State(EngineConfig config, const Committee& committee, std::optio
       batches_(reader),
       preference_(committee.size()),
       fetcher_(self_, config_.request_timeout, preference_),
-      range_(self_, config_.request_timeout, preference_),
+      range_(self_, config_.request_timeout, preference_, proof_spacing(committee)),
       delivery_(recovered.executed),
       claims_(committee),
       rejoin_(committee, self_, config_.request_timeout),
@@ -152,12 +152,7 @@ void Engine::State::on(const Tick&) { wake_at_.reset(); }
 
 void Engine::State::settle() {
     for (CommitPtr& commit : delivery_.take_ready()) out_->emplace_back(Deliver{std::move(commit)});
-    if (!range_.active(graph_.highest())) {
-        counters_.sync.since.reset();
-    } else if (!counters_.sync.since) {
-        counters_.sync.since = now_;
-        counters_.sync.from = graph_.highest();
-    }
+    note_catch_up();
     const std::size_t begin = out_->size();
     sync_rounds();
     propose_if_due();
@@ -167,10 +162,34 @@ void Engine::State::settle() {
     if (!behind()) {
         want_parents();
         fetcher_.poll(now_, request_ids_, *out_);
-        if (commits_waiting() < kUnexecutedMax)
-            range_.poll(now_, graph_.highest(), graph_.floor(), request_ids_, *out_);
+        if (commits_waiting() < kUnexecutedMax) {
+            range_.poll(
+                now_, graph_.highest(), graph_.floor(), request_ids_, *out_,
+                [this](Round first, Round last) { return known_rounds(graph_, suspended_, first, last); });
+        }
     }
     ledger_.sent(*out_, begin);
+}
+
+void Engine::State::note_catch_up() {
+    std::optional<Time>& since = counters_.sync.since;
+    if (range_.active(graph_.highest())) {
+        catch_up_ends_.reset();
+        if (since) return;
+        since = now_;
+        counters_.sync.from = graph_.highest();
+        fetched_before_ = ledger_.total();
+        return;
+    }
+    if (!since) return;
+    if (!catch_up_ends_) catch_up_ends_ = last_commit_.index;
+    if (durable_commit_.index < *catch_up_ends_) return;
+    const SyncStats fetched = ledger_.total();
+    counters_.sync.last = CatchUp{counters_.sync.from, graph_.highest(),
+                                  fetched.certificates_synced - fetched_before_.certificates_synced,
+                                  fetched.bytes_useful - fetched_before_.bytes_useful, now_ - *since};
+    since.reset();
+    catch_up_ends_.reset();
 }
 
 void Engine::State::write(Record record) { records_.push_back(std::move(record)); }
@@ -249,6 +268,9 @@ EngineStatus Engine::State::status() const {
     status.sync.bytes_useful = fetched.bytes_useful;
     status.sync.bytes_wasted = fetched.bytes_wasted;
     status.sync.requests_failed = fetched.requests_failed;
+    status.sync.parents_fetched = parents_waited_.count();
+    status.sync.parents_p50 = parents_waited_.percentile(50);
+    status.sync.parents_p99 = parents_waited_.percentile(99);
     status.sync.by_peer = {ledger_.all().begin(), ledger_.all().end()};
     status.validators = members_;
     const auto weights = orderer_.schedule().weights();

@@ -51,6 +51,15 @@ struct ValidatorStatus {
     bool heard = false;
 };
 
+/// A stretch of rounds that was fetched as ranges, from its first request until everything was durable.
+struct CatchUp {
+    Round from;
+    Round to;
+    std::uint64_t certificates = 0;
+    std::uint64_t bytes = 0;
+    Duration taken{0};
+};
+
 /// What was fetched of certificates in this life, and how a catch-up goes.
 struct SyncStatus {
     std::uint64_t certificates_useful = 0;
@@ -60,11 +69,19 @@ struct SyncStatus {
     std::uint64_t bytes_useful = 0;
     std::uint64_t bytes_wasted = 0;
     std::uint64_t requests_failed = 0;
+    /// Certificates that were fetched by digest, and how long each took from the first request until it was
+    /// in the graph.
+    std::uint64_t parents_fetched = 0;
+    Duration parents_p50{0};
+    Duration parents_p99{0};
     /// Of each member by kind of request.
     std::vector<std::pair<SyncLedger::Key, SyncStats>> by_peer{};
-    /// While rounds are fetched as ranges: since when, and the highest round at that time.
+    /// While rounds are fetched as ranges or are not durable yet: since when, and the highest round at that
+    /// time.
     std::optional<Time> since;
     Round from;
+    /// The last one that has ended.
+    std::optional<CatchUp> last;
 };
 
 /// A consistent picture of the engine for people; cheap to copy.

@@ -8,9 +8,11 @@ namespace monodon::dag {
 
 void Engine::State::accept(const VerifiedCertificate& certificate) {
     if (halted_) return;
-    AuthorSet holders = certificate->signers;
-    holders.insert(certificate->header.author);
-    range_.hint(certificate->header.round, holders);
+    if (certificate->has_proof()) {
+        AuthorSet holders = certificate->signers;
+        holders.insert(certificate->header.author);
+        range_.hint(certificate->header.round, holders);
+    }
     look_for_forgotten(*certificate);
     std::vector<VerifiedCertificate> ready{certificate};
     bool grown = false;
@@ -44,6 +46,9 @@ bool Engine::State::insert(const VerifiedCertificate& certificate,
                  " and " + ref.digest.hex());
             break;
         case Insertion::duplicate:
+            if (graph_.prove(certificate)) write(CertificateRecord{certificate});
+            fetcher_.found(ref.digest);
+            break;
         case Insertion::below_floor:
             fetcher_.found(ref.digest);
             break;
@@ -56,6 +61,7 @@ void Engine::State::inserted(const VerifiedCertificate& certificate) {
     ++counters_.certificates_inserted;
     grown_ = now_;
     write(CertificateRecord{certificate});
+    if (const auto since = fetcher_.asked_since(header.digest)) parents_waited_.add(now_ - *since);
     fetcher_.found(header.digest);
     ValidatorStatus& author = members_.at(header.author.value());
     author.last_certificate = std::max(author.last_certificate, header.round);
@@ -65,7 +71,9 @@ void Engine::State::inserted(const VerifiedCertificate& certificate) {
         for (const PayloadEntry& entry : header.payload) batches_.referenced(entry.batch);
     }
     if (graph_.has_quorum(header.round)) pacemaker_.quorum_reached(header.round, now_);
-    if (own_ && own_->votes.header()->ref() == header.ref() && !own_->votes.certified()) {
+    // What is here by its hash shows nobody anything: our votes make it a certificate once more.
+    const bool own = own_ && own_->votes.header()->ref() == header.ref() && !own_->votes.certified();
+    if (own && certificate->has_proof()) {
         own_->votes.complete(certificate);
     }
     resolved(header.digest);
@@ -78,11 +86,11 @@ void Engine::State::want_parents() {
     const Round limit = above(graph_.highest(), 1 + RangeFetcher::kRoundsByDigest);
     for (const auto& [slot, certificate] : suspended_.all()) {
         if (slot.round > limit) break;
-        AuthorSet holders = certificate->signers;
-        holders.insert(slot.author);
+        const AuthorSet holders = suspended_.holders_below(certificate, committee_.everybody());
         for (const HeaderRef& parent : graph_.missing_parents(certificate->header)) {
             if (suspended_.contains(parent.slot())) continue;
-            fetcher_.want_certificate(parent.digest, parent.round, holders, slot.author);
+            fetcher_.want_certificate(parent.digest, parent.round, holders, slot.author,
+                                      parent.author != self_);
         }
     }
 }
@@ -179,7 +187,7 @@ void Engine::State::execute_when_stored(const CommitPtr& commit) {
     std::map<Digest, AuthorSet> holders;
     for (const HeaderRef& ref : commit->certificates) {
         const Vertex* vertex = graph_.find(ref.slot());
-        if (vertex == nullptr) continue;
+        if (vertex == nullptr || !vertex->certificate->has_proof()) continue;
         for (const PayloadEntry& entry : vertex->certificate->header.payload) {
             holders[entry.batch] |= vertex->certificate->signers;
         }
@@ -211,9 +219,11 @@ void Engine::State::collect(Round floor) {
 void Engine::State::restore(RecoveredState& recovered) {
     for (const VerifiedCertificate& certificate : recovered.certificates) {
         const Header& header = certificate->header;
-        AuthorSet holders = certificate->signers;
-        holders.insert(header.author);
-        range_.hint(header.round, holders);
+        if (certificate->has_proof()) {
+            AuthorSet holders = certificate->signers;
+            holders.insert(header.author);
+            range_.hint(header.round, holders);
+        }
         switch (graph_.insert(certificate)) {
             case Insertion::inserted:
                 break;
@@ -265,7 +275,9 @@ void Engine::State::restore(RecoveredState& recovered) {
     const VerifiedHeader& header = *recovered.own_header;
     own_.emplace(OwnHeader{VoteCollector(committee_, header), true});
     const Vertex* vertex = graph_.find(header->ref().slot());
-    if (vertex != nullptr && vertex->ref() == header->ref()) own_->votes.complete(vertex->certificate);
+    if (vertex != nullptr && vertex->ref() == header->ref() && vertex->certificate->has_proof()) {
+        own_->votes.complete(vertex->certificate);
+    }
     if (vertex == nullptr || !vertex->ordered) payload_.restore(header->round, unexecuted(*header));
 }
 

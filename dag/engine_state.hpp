@@ -20,6 +20,7 @@
 #include "dag/sync/rejoin.hpp"
 #include "dag/sync/round_sync.hpp"
 #include "dag/sync/unsynced.hpp"
+#include "dag/sync/waits.hpp"
 
 namespace monodon::dag {
 
@@ -83,6 +84,8 @@ class Engine::State {
     void on(const PeersRated& event);
     void on(const Tick& event);
     void settle();
+    /// Since when rounds are fetched as ranges, and how it went when they are here and durable.
+    void note_catch_up();
     void write(Record record);
     void write(Record record, Release release);
     void flush();
@@ -170,6 +173,11 @@ class Engine::State {
     Fetcher fetcher_;
     RangeFetcher range_;
     SyncLedger ledger_;
+    /// From the first request for a missing certificate until it was in the graph.
+    Waits parents_waited_;
+    /// What had been fetched when the present catch-up began; the commit that must be durable for its end.
+    SyncStats fetched_before_;
+    std::optional<CommitIndex> catch_up_ends_;
     /// One member is asked every few seconds what it has.
     std::optional<RoundSync> background_;
     Time background_at_{};

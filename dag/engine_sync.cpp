@@ -75,9 +75,11 @@ void Engine::State::sync_rounds() {
         if (peer && !background_ && !range_.active(graph_.highest()) && !planted(Planted::never_catches_up)) {
             AuthorSet only;
             only.insert(*peer);
-            background_.emplace(
-                RoundSync::Goal{only, next(graph_.floor()), above(graph_.highest(), config_.ahead)}, self_,
-                config_.request_timeout, preference_);
+            // While the graph grows, what lies at its end is on its way to us.
+            const bool grows = now_ - grown_ < config_.idle_round + config_.resend_max;
+            const Round last = grows ? below(graph_.highest(), 2) : above(graph_.highest(), config_.ahead);
+            background_.emplace(RoundSync::Goal{only, next(graph_.floor()), last}, self_,
+                                config_.request_timeout, preference_);
         }
     }
     for (std::optional<RoundSync>* job : {&scan_, &background_}) {

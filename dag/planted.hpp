@@ -49,6 +49,8 @@ enum class Planted : std::uint8_t {
     never_catches_up,
     // observers
     observer_relays,
+    // fetching
+    unnamed_by_hash,
 };
 
 #ifdef MONODON_PLANTED

@@ -337,7 +337,14 @@ dag::ReplyBody Router::read_reply(dag::ValidatorIndex from, const dag::SyncReque
         [this](const std::shared_ptr<const dag::Header>& header) {
             auto checked = parts_.verification.header(dag::Header(*header));
             return checked ? std::optional(std::move(*checked)) : std::optional<dag::VerifiedHeader>();
-        }};
+        },
+        [this](const std::shared_ptr<const dag::Certificate>& certificate) {
+            auto checked = parts_.verification.ancestor(dag::Certificate(*certificate));
+            if (!checked) return std::optional<dag::VerifiedCertificate>();
+            parts_.verified_round((*checked)->header.round);
+            return std::optional(std::move(*checked));
+        },
+        dag::proof_spacing(parts_.genesis.committee())};
     const auto response = decode_response(parts_.genesis.committee(), request, *payload, nonce);
     auto reply = response ? dag::read_reply(self_, request, *response, checks) : std::nullopt;
     const dag::ReplyBody bad = dag::RequestFailed{dag::RequestFailure::bad_reply};

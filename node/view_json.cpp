@@ -198,7 +198,11 @@ std::string sync_json(const dag::EngineStatus& engine, Time now) {
         {"requests_in_flight", engine.requests_in_flight},
         {"requests_failed", sync.requests_failed},
         {"certificates", {{"useful", sync.certificates_useful}, {"duplicate", sync.certificates_duplicate}}},
-        {"bytes", {{"useful", sync.bytes_useful}, {"wasted", sync.bytes_wasted}}}};
+        {"bytes", {{"useful", sync.bytes_useful}, {"wasted", sync.bytes_wasted}}},
+        {"missing_parents",
+         {{"fetched", sync.parents_fetched},
+          {"p50_ms", milliseconds(sync.parents_p50)},
+          {"p99_ms", milliseconds(sync.parents_p99)}}}};
     json::array requests;
     for (const auto& [key, stats] : sync.by_peer) {
         requests.push_back({{"validator", key.first.value()},
@@ -212,6 +216,19 @@ std::string sync_json(const dag::EngineStatus& engine, Time now) {
                             {"bytes", {{"useful", stats.bytes_useful}, {"wasted", stats.bytes_wasted}}}});
     }
     out["requests"] = std::move(requests);
+    if (const auto& last = sync.last) {
+        const double seconds = std::chrono::duration<double>(last->taken).count();
+        const auto rate = [&](std::uint64_t count) {
+            return seconds > 0 ? static_cast<double>(count) / seconds : 0.0;
+        };
+        out["last"] = {{"from_round", last->from.value()},
+                       {"to_round", last->to.value()},
+                       {"certificates", last->certificates},
+                       {"bytes", last->bytes},
+                       {"seconds", seconds},
+                       {"certificates_per_s", rate(last->certificates)},
+                       {"bytes_per_s", rate(last->bytes)}};
+    }
     if (sync.since && now > *sync.since) {
         const double seconds = std::chrono::duration<double>(now - *sync.since).count();
         const double rate = static_cast<double>(dag::distance(sync.from, engine.highest)) / seconds;

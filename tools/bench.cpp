@@ -165,6 +165,16 @@ std::optional<std::string> failure_of(const BenchResult& result) {
 Result<BenchResult> run_bench(const BenchOptions& options) {
     auto targets = submit_targets(options.where);
     if (!targets) return Unexpected{targets.error()};
+    for (const std::string& name : options.to) {
+        const bool known =
+            std::ranges::any_of(*targets, [&](const SubmitTarget& target) { return target.name == name; });
+        if (!known) return failure(kExitUsage, name + " of --to is no validator that takes transactions");
+    }
+    if (!options.to.empty()) {
+        std::erase_if(*targets, [&](const SubmitTarget& target) {
+            return std::ranges::find(options.to, target.name) == options.to.end();
+        });
+    }
     if (options.rate == 0 || options.connections == 0) {
         return failure(kExitUsage, "--rate and --connections are at least 1");
     }

@@ -16,6 +16,8 @@ namespace monodon::tools {
 
 struct BenchOptions {
     Where where;
+    /// Names of the validators that get the load; empty: all of them.
+    std::vector<std::string> to = {};
     /// Transactions a second, over all connections.
     std::uint64_t rate = 1000;
     /// Bytes of one transaction.

@@ -202,6 +202,9 @@ void add_bench(CLI::App& tx, Invocation& invocation) {
         ->check(CLI::Range(1, 65'536));
     add_duration(*command, "--duration", options->duration, "Measured time (10s)");
     add_duration(*command, "--warmup", options->warmup, "Load before it (2s)");
+    command->add_option("--to", options->to, "Only to these validators, as v0,v1 (all)")
+        ->type_name("NAMES")
+        ->delimiter(',');
     command->add_option("--connections", options->connections, "To each validator (1)")
         ->type_name("N")
         ->check(CLI::Range(1, 16));

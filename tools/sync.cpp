@@ -28,6 +28,16 @@ std::string fetched(const json::object& answer) {
                        useful + wasted > 0 ? 100 * wasted / (useful + wasted) : 0.0);
 }
 
+/// The last stretch of rounds that was fetched; nothing before the first.
+std::string last_time(const json::object& answer) {
+    const json::object& last = child(answer, "last");
+    const auto rate = real(last, "certificates_per_s");
+    if (!rate) return "";
+    return fmt::format("; last caught up {} rounds in {}, {:.0f} certificates/s",
+                       grouped(number(last, "to_round") - number(last, "from_round")),
+                       seconds(real(last, "seconds").value_or(0)), *rate);
+}
+
 std::string pace(const json::object& answer) {
     const auto rate = real(answer, "rounds_per_s");
     if (!rate) return "";
@@ -68,7 +78,7 @@ std::string sync_text(const json::object& answer) {
         if (const auto missing = number(answer, "batches_missing"); missing > 0)
             out += fmt::format(", {} batches missing", grouped(missing));
     }
-    return out + "; " + fetched(answer);
+    return out + "; " + fetched(answer) + last_time(answer);
 }
 
 int sync(const SyncOptions& options) {

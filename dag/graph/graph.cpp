@@ -56,6 +56,15 @@ Insertion Graph::insert(const VerifiedCertificate& certificate) {
     return Insertion::inserted;
 }
 
+bool Graph::prove(const VerifiedCertificate& certificate) {
+    const HeaderRef ref = certificate->ref();
+    if (!certificate->has_proof() || !contains(ref)) return false;
+    Vertex& vertex = *row(ref.round)->by_author[ref.author.value()];
+    if (vertex.certificate->has_proof()) return false;
+    vertex.certificate = certificate;
+    return true;
+}
+
 std::vector<HeaderRef> Graph::missing_parents(const Header& header) const {
     std::vector<HeaderRef> missing;
     if (header.round <= next(floor_)) return missing;

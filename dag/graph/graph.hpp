@@ -42,6 +42,8 @@ class Graph {
 
     /// C1, C2, C4 and the support of C5. Of a certificate of round floor + 1 the parents are not looked at.
     Insertion insert(const VerifiedCertificate& certificate);
+    /// One that is here by its hash gets its signatures; true if it was so.
+    bool prove(const VerifiedCertificate& certificate);
     /// The parents of this header that are not in the graph; none for rounds up to floor + 1.
     [[nodiscard]] std::vector<HeaderRef> missing_parents(const Header& header) const;
     [[nodiscard]] bool has_all_parents(const Header& header) const { return missing_parents(header).empty(); }

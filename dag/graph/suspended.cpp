@@ -1,5 +1,6 @@
 #include "dag/graph/suspended.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 namespace monodon::dag {
@@ -35,6 +36,22 @@ bool Suspended::add(const VerifiedCertificate& certificate, Round highest_in_gra
     bytes_ += size;
     waiting_.emplace(slot, certificate);
     return true;
+}
+
+AuthorSet Suspended::holders_below(const VerifiedCertificate& certificate, const AuthorSet& members) const {
+    AuthorSet holders = certificate->signers;
+    holders.insert(certificate->header.author);
+    if (certificate->has_proof()) return holders;
+    const Parent self{certificate->header.author, certificate->header.digest};
+    const Round above = next(certificate->header.round);
+    const auto end = waiting_.upper_bound({above, ValidatorIndex{kCommitteeMax}});
+    for (auto each = waiting_.lower_bound({above, ValidatorIndex{0}}); each != end; ++each) {
+        const Certificate& child = *each->second;
+        if (!child.has_proof()) continue;
+        const auto& parents = child.header.parents;
+        if (std::find(parents.begin(), parents.end(), self) != parents.end()) return holders | child.signers;
+    }
+    return members;
 }
 
 std::vector<VerifiedCertificate> Suspended::release(Round round, const Graph& graph) {

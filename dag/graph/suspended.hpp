@@ -23,6 +23,10 @@ class Suspended {
     /// `fetched`: it was asked for.
     bool add(const VerifiedCertificate& certificate, Round highest_in_graph, bool fetched = false);
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    /// Who has what stands below a certificate that waits: its signers and author; of one that is here by its
+    /// hash those of what names it, everybody of `members` if that is not known.
+    [[nodiscard]] AuthorSet holders_below(const VerifiedCertificate& certificate,
+                                          const AuthorSet& members) const;
     /// The certificates of this round whose parents are all in the graph; they leave.
     [[nodiscard]] std::vector<VerifiedCertificate> release(Round round, const Graph& graph);
     /// Those of this round and below leave.

@@ -132,6 +132,11 @@ Vote sign_vote(const Committee& committee, const Signer& signer, ValidatorIndex 
             header.digest,     voter,        signer.sign(vote_statement(committee, header))};
 }
 
+std::uint64_t proof_spacing(const Committee& committee) {
+    constexpr std::uint64_t kMost = 16;
+    return std::min(kMost, std::bit_floor(std::max<std::uint64_t>(256 / committee.size(), 1)));
+}
+
 std::string_view describe(ObjectError error) {
     switch (error) {
         case ObjectError::malformed:

@@ -75,7 +75,15 @@ struct Certificate {
     std::vector<Signature> signatures;
 
     [[nodiscard]] HeaderRef ref() const { return header.ref(); }
+    /// Without, it is here by its hash: a verified certificate, or another one that is here by its hash,
+    /// names its digest. Its quorum is certain then, but cannot be shown to others: it is an ancestor to
+    /// them, and evidence to nobody.
+    [[nodiscard]] bool has_proof() const { return !signers.empty(); }
 };
+
+/// Rounds divisible by this are always kept with their signatures, so that what lies below can be shown by
+/// hashes: about 256 certificates, which fit into one reply with what they prove, and 16 rounds at most.
+[[nodiscard]] std::uint64_t proof_spacing(const Committee& committee);
 
 /// What the author of a header signs.
 [[nodiscard]] Bytes proposal_statement(const Committee& committee, const HeaderRef& header);

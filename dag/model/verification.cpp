@@ -88,4 +88,12 @@ Expected<VerifiedCertificate, ObjectError> Verification::certificate(Certificate
     return VerifiedCertificate(std::move(certificate));
 }
 
+Expected<VerifiedCertificate, ObjectError> Verification::ancestor(Certificate certificate) const {
+    if (const auto valid = check_header(certificate.header); !valid) return Unexpected{valid.error()};
+    certificate.signers = {};
+    certificate.signatures.clear();
+    certificate.header.signature = {};
+    return VerifiedCertificate(std::move(certificate));
+}
+
 }  // namespace monodon::dag

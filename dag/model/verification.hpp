@@ -37,6 +37,9 @@ class Verification {
     /// The header's rules and a quorum of distinct signers whose signatures verify. The author's own
     /// signature on the header is not needed: a quorum saw it.
     [[nodiscard]] Expected<VerifiedCertificate, ObjectError> certificate(Certificate certificate) const;
+    /// For one whose digest a certificate of a quorum names, which nobody checks here: the header's rules.
+    /// The digest covers no signature, so that those that came along are dropped.
+    [[nodiscard]] Expected<VerifiedCertificate, ObjectError> ancestor(Certificate certificate) const;
 
     /// What needs no check: it was made by this process, or was verified before it was stored, or is a
     /// stand-in in a replay.

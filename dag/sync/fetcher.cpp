@@ -16,7 +16,8 @@ constexpr std::size_t kBatchesPerRequest = 16;
 constexpr Duration kFirstPause = std::chrono::milliseconds(500);
 constexpr Duration kLongestPause = std::chrono::seconds(8);
 constexpr unsigned kPauseShiftMax = 4;
-/// One member that does not answer for so long is joined by another; never a third.
+/// One member that does not answer for so long, or three times as long as answers take, is joined by another;
+/// never a third.
 constexpr Duration kHedgeAfter = std::chrono::milliseconds(200);
 constexpr unsigned kAtATime = 2;
 constexpr Duration kSlotPause = std::chrono::milliseconds(5);
@@ -24,7 +25,7 @@ constexpr Duration kSlotPause = std::chrono::milliseconds(5);
 }  // namespace
 
 std::size_t Fetcher::per_request(Kind kind) {
-    return kind == Kind::certificate ? kCertificatesPerRequest : kBatchesPerRequest;
+    return kind == Kind::batch ? kBatchesPerRequest : kCertificatesPerRequest;
 }
 
 Fetcher::Item& Fetcher::want(const Digest& digest, const Item& wanted) {
@@ -38,8 +39,9 @@ Fetcher::Item& Fetcher::want(const Digest& digest, const Item& wanted) {
 }
 
 void Fetcher::want_certificate(const Digest& digest, Round round, const AuthorSet& holders,
-                               ValidatorIndex first) {
-    want(digest, Item{Kind::certificate, round, {}, holders, {}, first});
+                               ValidatorIndex first, bool named) {
+    Item& item = want(digest, Item{Kind::certificate, round, {}, holders, {}, first});
+    item.named = item.named || named;
 }
 
 void Fetcher::want_batch(const WantedBatch& batch, Round round, const AuthorSet& holders,
@@ -123,7 +125,8 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
             schedule(digest, item, now + pause + Duration(jitter));
             continue;
         }
-        auto& batch = batches[{*peer, item.kind}];
+        const Kind kind = item.named ? Kind::ancestor : item.kind;
+        auto& batch = batches[{*peer, kind}];
         if (batch.empty() && !has_slot(*peer)) {
             schedule(digest, item, now + kSlotPause);
             continue;
@@ -131,10 +134,11 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
         due_.erase(due_.begin());
         ++item.in_flight;
         item.asked.insert(*peer);
-        if (item.in_flight < kAtATime) schedule(digest, item, now + kHedgeAfter);
+        if (item.in_flight < kAtATime) {
+            schedule(digest, item, now + std::clamp(3 * took_, kHedgeAfter, std::max(timeout_, kHedgeAfter)));
+        }
         batch.push_back(digest);
-        if (batch.size() == per_request(item.kind))
-            send(*peer, item.kind, std::exchange(batch, {}), now, ids, out);
+        if (batch.size() == per_request(kind)) send(*peer, kind, std::exchange(batch, {}), now, ids, out);
     }
     for (auto& [key, batch] : batches) {
         if (!batch.empty()) send(key.first, key.second, std::move(batch), now, ids, out);
@@ -144,12 +148,16 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
 void Fetcher::send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Time now, RequestIds& ids,
                    Effects& out) {
     const RequestId id = ids.next();
-    requests_.emplace(id, Request{to, digests});
+    requests_.emplace(id, Request{to, digests, now});
     ++slots_[to];
-    for (const Digest& digest : digests) items_.at(digest).history[to] = {now, {}, {}};
+    for (const Digest& digest : digests) {
+        Item& item = items_.at(digest);
+        item.history[to] = {now, {}, {}};
+        if (!item.asked_since) item.asked_since = now;
+    }
     RequestBody body;
-    if (kind == Kind::certificate) {
-        body = GetCertificates{std::move(digests)};
+    if (kind != Kind::batch) {
+        body = GetCertificates{std::move(digests), kind == Kind::ancestor};
     } else {
         GetBatches wanted;
         for (const Digest& digest : digests) wanted.batches.push_back({digest, items_.at(digest).sealed});
@@ -169,6 +177,7 @@ bool Fetcher::answered(RequestId id, std::optional<RequestFailure> failure, Time
     const Request request = std::move(at->second);
     requests_.erase(at);
     --slots_[request.to];
+    if (!failure) took_ = (3 * took_ + (now - request.sent)) / 4;
     const auto open = std::count_if(request.digests.begin(), request.digests.end(),
                                     [&](const Digest& digest) { return items_.contains(digest); });
     // Part of it came: the server stopped at its limit and may be asked for the rest.
@@ -184,6 +193,11 @@ bool Fetcher::answered(RequestId id, std::optional<RequestFailure> failure, Time
         schedule(digest, item->second, now);
     }
     return true;
+}
+
+std::optional<Time> Fetcher::asked_since(const Digest& digest) const {
+    const auto at = items_.find(digest);
+    return at == items_.end() ? std::nullopt : at->second.asked_since;
 }
 
 template <class Wanted>

@@ -32,7 +32,9 @@ class Fetcher {
 
     /// `holders` have it if they are honest; `first` is asked before the others. Wanted again: holders add
     /// up. `round` is that of the header or certificate that needs it.
-    void want_certificate(const Digest& digest, Round round, const AuthorSet& holders, ValidatorIndex first);
+    /// `named`: by a certificate that is here, not only by a header.
+    void want_certificate(const Digest& digest, Round round, const AuthorSet& holders, ValidatorIndex first,
+                          bool named = false);
     void want_batch(const WantedBatch& batch, Round round, const AuthorSet& holders, ValidatorIndex first);
     /// As want_batch(), for one of an ordered certificate: it is fetched until it is here, whatever happens
     /// to headers.
@@ -65,9 +67,12 @@ class Fetcher {
     [[nodiscard]] std::size_t wanted() const { return items_.size(); }
     [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
     [[nodiscard]] bool wants(const Digest& digest) const { return items_.contains(digest); }
+    /// When somebody was asked for it first; nothing if nobody was.
+    [[nodiscard]] std::optional<Time> asked_since(const Digest& digest) const;
 
  private:
-    enum class Kind : std::uint8_t { certificate, batch };
+    /// An ancestor is a certificate that is named by one; items do not tell the two apart, requests do.
+    enum class Kind : std::uint8_t { certificate, ancestor, batch };
     struct Item {
         Kind kind;
         Round round;
@@ -81,11 +86,14 @@ class Fetcher {
         Time due{};
         unsigned in_flight = 0;
         bool for_execution = false;
+        bool named = false;
+        std::optional<Time> asked_since = {};
         AskedMembers history = {};
     };
     struct Request {
         ValidatorIndex to;
         std::vector<Digest> digests;
+        Time sent;
     };
     using Slots = std::map<ValidatorIndex, std::size_t>;
 
@@ -108,6 +116,8 @@ class Fetcher {
     std::set<std::pair<Time, Digest>> due_;
     std::map<RequestId, Request> requests_;
     Slots slots_;
+    /// Of answers, a moving average.
+    Duration took_{0};
 };
 
 }  // namespace monodon::dag

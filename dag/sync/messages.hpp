@@ -36,6 +36,9 @@ struct WantedBatch {
 /// By the digests of their headers: 1 to kDigestsPerRequestMax.
 struct GetCertificates {
     std::vector<Digest> headers;
+    /// Not told to the peer: certificates that are here name all of these digests, so that what comes needs
+    /// no signatures.
+    bool named = false;
     friend bool operator==(const GetCertificates&, const GetCertificates&) = default;
 };
 /// All of one round, of author `from` and those after it.

@@ -14,8 +14,15 @@ constexpr Duration kRest = std::chrono::seconds(2);
 constexpr Duration kPause = std::chrono::milliseconds(200);
 /// Parents that the server of a unit did not have come by digest from others meanwhile.
 constexpr Duration kIncompleteFor = std::chrono::milliseconds(100);
-/// The lowest unit is late after twice the time that the fastest member needs, and not before this.
-constexpr Duration kLateAtLeast = std::chrono::milliseconds(100);
+/// The lowest unit is late after three times what the fastest member needed, and not before this.
+constexpr Duration kLateAtLeast = std::chrono::milliseconds(50);
+/// While nobody has answered: the links may be long.
+constexpr Duration kLateAtFirst = std::chrono::milliseconds(300);
+/// After there was nobody to ask a second time.
+constexpr Duration kHedgePause = std::chrono::milliseconds(50);
+/// Second requests are this share of all, and so many more.
+constexpr std::uint64_t kHedgedOneIn = 10;
+constexpr std::uint64_t kHedgedBesides = 2;
 
 }  // namespace
 
@@ -67,7 +74,9 @@ std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
     // Beyond this they would not be kept until their parents come.
     const Round end = std::min(target_, above(highest, kUnitsInFlight * kUnit));
     if (first > end) return std::nullopt;
-    return Unit{{first, ValidatorIndex{0}}, std::min(above(first, kUnit - 1), end)};
+    const Round last = std::min(above(first, kUnit - 1), end);
+    const Round proven{last.value() - last.value() % spacing_};
+    return Unit{{first, ValidatorIndex{0}}, proven >= first ? proven : last};
 }
 
 std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
@@ -99,19 +108,36 @@ std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
     return chosen && preference_.explores() ? preference_.any(possible) : chosen;
 }
 
-void RangeFetcher::send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out) {
+void RangeFetcher::send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out,
+                        const Known& known) {
     const RequestId id = ids.next();
     requests_.emplace(id, Request{to, unit, now});
     history_[to] = {now, {}, {}};
-    out.emplace_back(SendRequest{
-        id, to, GetCertificatesInRange{unit.first.round, unit.last, unit.first.author}, timeout_});
+    ++sent_;
+    const auto& [first, last] = unit;
+    RequestBody body = GetCertificatesInRange{first.round, last, first.author};
+    if (known) {
+        KnownRounds here = known(first.round, last);
+        const bool some = std::any_of(here.authors.begin(), here.authors.end(),
+                                      [](const AuthorSet& authors) { return !authors.empty(); });
+        if (some) body = GetMissingCertificates{std::move(here), first.round, last, first.author};
+    }
+    out.emplace_back(SendRequest{id, to, std::move(body), timeout_});
 }
 
-std::optional<Time> RangeFetcher::hedge_at() const {
+std::size_t RangeFetcher::open_requests(Round highest) const {
+    return static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const auto& each) {
+        return each.second.unit.last > highest;
+    }));
+}
+
+std::optional<Time> RangeFetcher::hedge_at(Round highest) const {
+    if (hedged_ > kHedgedBesides + sent_ / kHedgedOneIn) return std::nullopt;
     // Requests are few. The lowest unit, if it was asked of one member only.
     const Request* head = nullptr;
     bool twice = false;
     for (const auto& [id, request] : requests_) {
+        if (request.unit.last <= highest) continue;
         if (head == nullptr || request.unit.first < head->unit.first) {
             head = &request;
             twice = false;
@@ -119,40 +145,47 @@ std::optional<Time> RangeFetcher::hedge_at() const {
             twice = true;
         }
     }
-    if (head == nullptr || twice || requests_.size() >= kRequestsMax) return std::nullopt;
-    Duration fastest = kLateAtLeast / 2;
+    if (head == nullptr || twice || open_requests(highest) >= kRequestsMax) return std::nullopt;
+    Duration late = kLateAtFirst;
     if (!took_.empty()) {
-        fastest =
-            std::max(fastest, std::min_element(took_.begin(), took_.end(), [](const auto& a, const auto& b) {
-                                  return a.second < b.second;
-                              })->second);
+        const auto fastest = std::min_element(
+            took_.begin(), took_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+        const auto its_own = took_.find(head->to);
+        late = 3 * fastest->second;
+        // One that is slower than others is not late for it.
+        if (its_own != took_.end()) late = std::max(late, 2 * its_own->second);
+        late = std::clamp(late, kLateAtLeast, timeout_);
     }
-    return std::max(head->sent + 2 * fastest, hedge_after_);
+    return std::max(head->sent + late, hedge_after_);
 }
 
-void RangeFetcher::hedge(Time now, RequestIds& ids, Effects& out) {
-    const auto at = hedge_at();
+void RangeFetcher::hedge(Time now, Round highest, RequestIds& ids, Effects& out, const Known& known) {
+    const auto at = hedge_at(highest);
     if (!at || now < *at) return;
+    const Request* head = nullptr;
+    for (const auto& [id, request] : requests_) {
+        if (request.unit.last <= highest) continue;
+        if (head == nullptr || request.unit.first < head->unit.first) head = &request;
+    }
     const auto peer = choose(now);
-    if (!peer) {
-        hedge_after_ = now + kLateAtLeast;
+    if (!peer || *peer == head->to) {
+        hedge_after_ = now + kHedgePause;
         return;
     }
-    const auto head = std::min_element(requests_.begin(), requests_.end(), [](const auto& a, const auto& b) {
-        return a.second.unit.first < b.second.unit.first;
-    });
-    send(*peer, head->second.unit, now, ids, out);
+    ++hedged_;
+    send(*peer, head->unit, now, ids, out, known);
 }
 
-void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out) {
+void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out,
+                        const Known& known) {
     if (!active(highest)) return forget();
     settle(highest, now);
     // The highest round of the graph may be incomplete: it is asked for again.
-    const Round known = highest > floor ? Round{highest.value() - 1} : floor;
-    if (made_to_ < known || (requests_.empty() && open_.empty() && answered_.empty())) made_to_ = known;
+    const Round complete = highest > floor ? Round{highest.value() - 1} : floor;
+    if (made_to_ < complete || (requests_.empty() && open_.empty() && answered_.empty())) made_to_ = complete;
     if (now < due_) return;
-    hedge(now, ids, out);
-    while (requests_.size() < kUnitsInFlight) {
+    hedge(now, highest, ids, out, known);
+    while (open_requests(highest) < kUnitsInFlight) {
         const auto unit = next_unit(highest);
         if (!unit) return;
         const auto peer = choose(now);
@@ -164,7 +197,7 @@ void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, E
             return;
         }
         if (open_.erase(unit->first) == 0) made_to_ = unit->last;
-        send(*peer, *unit, now, ids, out);
+        send(*peer, *unit, now, ids, out, known);
     }
 }
 
@@ -175,7 +208,7 @@ std::optional<Time> RangeFetcher::next_attempt(Round highest) const {
         if (at && (!earliest || *at < *earliest)) earliest = at;
     };
     if (requests_.empty() && answered_.empty()) consider(due_);
-    consider(hedge_at());
+    consider(hedge_at(highest));
     if (!answered_.empty() && answered_.begin()->first.round <= next(highest))
         consider(answered_.begin()->second.at + kIncompleteFor);
     return earliest;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -15,8 +16,11 @@ namespace monodon::dag {
 class RangeFetcher {
  public:
     /// Keeps a reference to the preference.
-    RangeFetcher(std::optional<ValidatorIndex> self, Duration timeout, Preference& preference)
-        : self_(self), timeout_(timeout), preference_(preference) {}
+    /// Units end with a round that `spacing` divides, if they can: proof_spacing() of the committee, so that
+    /// what they hold is proven by its highest round.
+    RangeFetcher(std::optional<ValidatorIndex> self, Duration timeout, Preference& preference,
+                 std::uint64_t spacing = 1)
+        : self_(self), timeout_(timeout), preference_(preference), spacing_(spacing) {}
 
     /// A verified certificate of this round exists; its signers hold what lies below it.
     void hint(Round round, const AuthorSet& signers);
@@ -26,8 +30,10 @@ class RangeFetcher {
     /// We are so far behind that ranges are fetched.
     [[nodiscard]] bool active(Round highest) const { return distance(highest, target_) > kRoundsByDigest; }
 
-    /// `highest` is that of the graph, `floor` its floor.
-    void poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out);
+    /// What is here of the rounds from the first through the last.
+    using Known = std::function<KnownRounds(Round first, Round last)>;
+    /// `highest` is that of the graph, `floor` its floor. What is known already is not asked for.
+    void poll(Time now, Round highest, Round floor, RequestIds& ids, Effects& out, const Known& known = {});
     [[nodiscard]] std::optional<Time> next_attempt(Round highest) const;
     /// `reply` is null if the request failed, for the reason given. `highest` is that of the graph after the
     /// certificates of the reply were given to it. False if the request is not ours.
@@ -73,14 +79,18 @@ class RangeFetcher {
     void settle(Round highest, Time now);
     [[nodiscard]] std::optional<Unit> next_unit(Round highest) const;
     [[nodiscard]] std::optional<ValidatorIndex> choose(Time now);
-    void send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out);
+    void send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out, const Known& known);
     /// Another request for the lowest unit, if it is late.
-    void hedge(Time now, RequestIds& ids, Effects& out);
-    [[nodiscard]] std::optional<Time> hedge_at() const;
+    void hedge(Time now, Round highest, RequestIds& ids, Effects& out, const Known& known);
+    [[nodiscard]] std::optional<Time> hedge_at(Round highest) const;
+    /// Requests for what the graph does not have yet: an answer that nobody waits for any more takes no
+    /// place.
+    [[nodiscard]] std::size_t open_requests(Round highest) const;
 
     std::optional<ValidatorIndex> self_;
     Duration timeout_;
     Preference& preference_;
+    std::uint64_t spacing_;
     Round target_;
     AuthorSet holders_;
     AuthorSet connected_;
@@ -92,6 +102,9 @@ class RangeFetcher {
     Time due_{};
     /// There was nobody to ask a second time.
     Time hedge_after_{};
+    /// Requests sent, and how many of them were second ones.
+    std::uint64_t sent_ = 0;
+    std::uint64_t hedged_ = 0;
     std::map<RequestId, Request> requests_;
     /// Units that were asked for in vain, by their first slots: to be asked for again.
     std::map<Slot, Round> open_;

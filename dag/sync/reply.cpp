@@ -1,5 +1,9 @@
 #include "dag/sync/reply.hpp"
 
+#include <algorithm>
+#include <set>
+
+#include "dag/planted.hpp"
 #include "dag/sync/responder.hpp"
 
 namespace monodon::dag {
@@ -8,16 +12,32 @@ namespace {
 
 ReplyBody bad_reply() { return RequestFailed{RequestFailure::bad_reply, {}}; }
 
-ReplyBody read(const Certificates& response, const ReplyChecks& checks) {
+/// From the highest down: what one that was accepted names is accepted by its hash. The peer may have some by
+/// their hash only; of those that nothing here names nothing is known, and they are as good as not sent.
+ReplyBody read(const SyncRequest& request, const Certificates& response, const ReplyChecks& checks) {
     CertificatesReply reply;
-    for (const auto& each : response.certificates) {
-        auto verified = checks.certificate(each);
-        if (!verified) return bad_reply();
-        reply.bytes += encoded_size(*each);
-        reply.certificates.push_back(std::move(*verified));
-    }
     reply.next = response.next;
     reply.held = response.held;
+    const auto* list = std::get_if<GetCertificates>(&request);
+    const bool ascending = std::holds_alternative<GetCertificatesInRange>(request);
+    std::set<Digest> named;
+    if (list != nullptr && list->named) named.insert(list->headers.begin(), list->headers.end());
+    for (auto at = response.certificates.rbegin(); at != response.certificates.rend(); ++at) {
+        const Header& header = (*at)->header;
+        const bool by_hash = checks.ancestor && header.round.value() % checks.proofs_every != 0 &&
+                             (named.contains(header.digest) || planted(Planted::unnamed_by_hash));
+        if (!by_hash && checks.ancestor && !(*at)->has_proof()) {
+            if (ascending && reply.certificates.empty()) reply.next = Continuation{header.ref().slot(), 0};
+            continue;
+        }
+        auto verified = by_hash ? checks.ancestor(*at) : checks.certificate(*at);
+        // What is named is the digest: it must be that of what was checked.
+        if (!verified || (*verified)->header.digest != header.digest) return bad_reply();
+        for (const Parent& parent : header.parents) named.insert(parent.header);
+        reply.bytes += encoded_size(**at);
+        reply.certificates.push_back(std::move(*verified));
+    }
+    std::reverse(reply.certificates.begin(), reply.certificates.end());
     return reply;
 }
 
@@ -55,7 +75,7 @@ std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self, const Sy
                                     const SyncResponse& response, const ReplyChecks& checks) {
     if (!fits(request, response)) return bad_reply();
     if (const auto* error = std::get_if<SyncError>(&response)) return read(*error);
-    if (const auto* found = std::get_if<Certificates>(&response)) return read(*found, checks);
+    if (const auto* found = std::get_if<Certificates>(&response)) return read(request, *found, checks);
     if (const auto* highest = std::get_if<HighestRound>(&response)) return read(self, *highest, checks);
     if (std::holds_alternative<Batches>(response)) return std::nullopt;
     // Of rounds nothing is an answer; by digest the peer does not have it.

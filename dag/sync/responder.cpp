@@ -117,11 +117,13 @@ SyncResponse batches_by_digest(const SyncSource& source, const std::vector<Wante
 SyncResponse highest_round(const SyncSource& source, std::optional<ValidatorIndex> asker) {
     HighestRound reply{source.held(), nullptr, nullptr};
     if (reply.held.highest > Round{}) {
-        const auto page =
-            source.certificates({reply.held.highest, ValidatorIndex{0}}, reply.held.highest, 1, kReplyBytes);
+        const auto page = source.certificates({reply.held.highest, ValidatorIndex{0}}, reply.held.highest,
+                                              kCommitteeMax, kReplyBytes);
+        const auto proven = std::find_if(page.certificates.begin(), page.certificates.end(),
+                                         [](const auto& each) { return each->has_proof(); });
         // Who asks relies on it: no answer is better than one that shows less than there is.
-        if (page.certificates.empty()) return SyncError{SyncError::Why::busy, {}};
-        reply.certificate = page.certificates.front().shared();
+        if (proven == page.certificates.end()) return SyncError{SyncError::Why::busy, {}};
+        reply.certificate = proven->shared();
     }
     if (asker) reply.yours = source.newest_header(*asker);
     return reply;

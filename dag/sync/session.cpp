@@ -105,7 +105,8 @@ void SyncSession::want_parents() {
         if (slot.round > limit) break;
         for (const HeaderRef& parent : graph_.missing_parents(certificate->header)) {
             if (suspended_.contains(parent.slot())) continue;
-            fetcher_.want_certificate(parent.digest, parent.round, holders_of(*certificate), slot.author);
+            const AuthorSet holders = suspended_.holders_below(certificate, graph_.committee().everybody());
+            fetcher_.want_certificate(parent.digest, parent.round, holders, slot.author, true);
         }
     }
 }

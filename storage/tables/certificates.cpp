@@ -14,14 +14,15 @@ Result<bool> CertificateTable::insert(lmdb::WriteTransaction& transaction,
     const SlotKey key = slot_key(header.epoch, slot);
     auto present = transaction.get(slots_, key);
     if (!present) return Unexpected{present.error()};
+    const Bytes encoded = encode(certificate);
     if (*present) {
         if (const auto digest = digest_of({key, **present})) {
             MONODON_CHECK(*digest == header.digest);
-            return false;
+            // One that was stored by its hash is shorter, and gets its signatures now.
+            if ((*present)->size() >= sizeof(Digest) + encoded.size()) return false;
         }
     }
     CanonicalWriter row;
-    const Bytes encoded = encode(certificate);
     row.reserve(sizeof(Digest) + encoded.size());
     row.digest(header.digest).fixed(encoded);
     if (auto put = put_record(transaction, slots_, key, row.view()); !put) return Unexpected{put.error()};

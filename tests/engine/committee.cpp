@@ -308,7 +308,15 @@ void TestCommittee::answer(std::size_t member, std::size_t server, const SendReq
             [](const auto& certificate) {
                 return std::optional(Verification::trusted(Certificate(*certificate)));
             },
-            [](const auto& header) { return std::optional(Verification::trusted(Header(*header))); }};
+            [](const auto& header) { return std::optional(Verification::trusted(Header(*header))); },
+            [this](const auto& certificate) {
+                ++by_hash;
+                Certificate bare(*certificate);
+                bare.signers = {};
+                bare.signatures.clear();
+                return std::optional(Verification::trusted(std::move(bare)));
+            },
+            proof_spacing(*committee_)};
         auto body = read_reply(asker, request.body, response, trust);
         REQUIRE(body);
         return give(member, ReplyReceived{request.id, std::move(*body)}, delay);

@@ -73,6 +73,8 @@ class TestCommittee {
     std::function<bool(std::size_t from, std::size_t to, const Effect& effect)> drop;
     /// Extra delay of everything that a member sends.
     std::map<std::size_t, Duration> slow;
+    /// Certificates that were taken without their signatures.
+    std::uint64_t by_hash = 0;
     void set_loss(unsigned percent) { options_.loss_percent = percent; }
 
     [[nodiscard]] EngineStatus status(std::size_t member) const { return nodes_.at(member).engine->status(); }

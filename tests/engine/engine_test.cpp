@@ -113,6 +113,14 @@ TEST_CASE("a member that comes back after many rounds catches up and takes part 
     const SyncStatus sync = committee.status(1).sync;
     CHECK_FALSE(sync.since);
     CHECK(sync.from > Round{});
+    // All but the highest of each unit.
+    CHECK(committee.by_hash > sync.certificates_useful / 2);
+    REQUIRE(sync.last);
+    CHECK(sync.last->from == sync.from);
+    CHECK(distance(sync.last->from, sync.last->to) > 40);
+    CHECK(sync.last->certificates > 100);
+    CHECK(sync.last->certificates <= sync.certificates_useful);
+    CHECK(sync.last->taken > Duration{0});
     CHECK(sync.certificates_useful > 100);
     CHECK(sync.bytes_useful > 20 * sync.bytes_wasted);
     const auto own = committee.submit(1, "back");

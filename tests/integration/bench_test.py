@@ -97,6 +97,9 @@ def test(committee):
     committee.up()
     found = consistent(committee)
     consistent(committee, "--kind", "put")
+    some = bench(committee, RATE, 1, "--to", "v0,v2")
+    check(sorted(some["validators"]) == ["v0", "v2"], f"validators: {some}")
+    monodon("tx", "bench", "--dir", committee.dir, "--to", "v9", code=2)
     stages(committee)
     pids = [committee.status(name)["pid"] for name in committee.names]
     quiet = max(anonymous(pid) for pid in pids)

@@ -182,6 +182,15 @@ TEST_CASE("sync shows how far a node is behind, its rate, and what was fetched f
     CHECK(behind.at("remaining_s").as_double() == Approx(500).epsilon(0.1));
     engine.highest = engine.sync.from;
     CHECK(sync().at("remaining_s").is_null());
+
+    CHECK_FALSE(sync().contains("last"));
+    engine.sync.last =
+        dag::CatchUp{dag::Round{20}, dag::Round{1020}, 4000, 2'000'000, std::chrono::milliseconds(500)};
+    const json::object ended = sync().at("last").as_object();
+    CHECK(ended.at("from_round") == 20);
+    CHECK(ended.at("to_round") == 1020);
+    CHECK(ended.at("certificates_per_s").as_double() == Approx(8000));
+    CHECK(ended.at("bytes_per_s").as_double() == Approx(4'000'000));
 }
 
 TEST_CASE("why names what is missing, its holders, and what each of them answered") {

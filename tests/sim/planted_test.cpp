@@ -21,6 +21,13 @@ TEST_CASE("a commit that is executed before it is durable is found", "[commit-be
     require_found(Planted::commit_before_durable, 1, simulation_with("none"), "4 durable before executed");
 }
 
+// ---- fetching
+
+TEST_CASE("a certificate that is taken by its hash though nothing names it is found", "[unnamed-by-hash]") {
+    require_found(Planted::unnamed_by_hash, 150, simulation_with("lying-reply,pause,crash,partition,loss"),
+                  "");
+}
+
 // ---- thresholds
 
 TEST_CASE("certificates of 2f are found", "[quorum-of-2f]") {

@@ -81,6 +81,18 @@ TEST_CASE("every kind of fault alone leaves its mark and is survived", "[simulat
     });
 }
 
+TEST_CASE("ancestors are taken by their hashes, also of members that lie about signatures", "[simulator]") {
+    std::uint64_t by_hash = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        const Result result = simulate(options_of(seed, "own-loss,lying-reply,crash,loss"));
+        INFO("seed " << seed);
+        // Each was voted for by a quorum: the judge looks.
+        if (result.violation) FAIL_CHECK(result.violation->invariant << ": " << result.violation->what);
+        by_hash += result.by_hash;
+    }
+    CHECK(by_hash > 100);
+}
+
 TEST_CASE("observers follow through all faults and sign nothing", "[simulator]") {
     Options options;
     options.rounds = 40;

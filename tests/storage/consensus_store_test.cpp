@@ -344,3 +344,24 @@ TEST_CASE("a full map grows under the writer, and the whole group is written") {
     CHECK(found.gaps.empty());
     CHECK(recover(*store, four_members(), {})->progress.certificates == 1200);
 }
+
+TEST_CASE("a certificate that was stored by its hash gets its signatures when they come, and keeps them") {
+    const TemporaryDirectory directory;
+    const auto store = open_consensus(consensus_options(directory.path()));
+    const auto batches = open_batches(batch_options(directory.path() / "batches"));
+    const StoreReader reader(*store, *batches, four_members());
+    const dag::Slot slot{dag::Round{1}, dag::ValidatorIndex{2}};
+    const dag::VerifiedCertificate whole = certificate(slot, {});
+    dag::Certificate bare = *whole;
+    bare.signers = {};
+    bare.signatures.clear();
+    const auto stored = [&](const dag::VerifiedCertificate& each) {
+        store->write({dag::CertificateRecord{each}}, {});
+        flush(*store);
+        return reader.certificate(whole->header.digest).value();
+    };
+    CHECK_FALSE(stored(dag::Verification::trusted(bare))->has_proof());
+    CHECK(stored(whole)->signatures == whole->signatures);
+    CHECK(stored(dag::Verification::trusted(bare))->has_proof());
+    CHECK(reader.certificates({dag::Round{1}, {}}, dag::Round{9}, {10, 1 << 20}).items.size() == 1);
+}

@@ -98,5 +98,12 @@ std::optional<dag::VerifiedCertificate> Keyring::check(
                     : Expected<dag::VerifiedCertificate, dag::ObjectError>(Unexpected{read.error()});
     });
 }
+std::optional<dag::VerifiedCertificate> Keyring::check_ancestor(
+    const std::shared_ptr<const dag::Certificate>& certificate) const {
+    auto read = dag::decode_certificate(*committee_, encode(*certificate));
+    if (!read) return std::nullopt;
+    auto checked = rules_->ancestor(std::move(*read));
+    return checked ? std::optional(std::move(*checked)) : std::nullopt;
+}
 
 }  // namespace monodon::sim

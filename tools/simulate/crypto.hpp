@@ -41,6 +41,9 @@ class Keyring {
     [[nodiscard]] std::optional<dag::VerifiedVote> check(const std::shared_ptr<const dag::Vote>& vote);
     [[nodiscard]] std::optional<dag::VerifiedCertificate> check(
         const std::shared_ptr<const dag::Certificate>& certificate);
+    /// By its hash; not remembered.
+    [[nodiscard]] std::optional<dag::VerifiedCertificate> check_ancestor(
+        const std::shared_ptr<const dag::Certificate>& certificate) const;
 
  private:
     /// Keeps the object alive, so that its address stays its name.

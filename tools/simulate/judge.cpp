@@ -61,6 +61,7 @@ void Judge::inserted(NodeId node, const std::shared_ptr<const dag::Certificate>&
         report("4 one certificate per slot",
                fmt::format("node {} holds {}, another node {}", node, text(ref), text(first->second->ref())));
     }
+    if (!certificate->has_proof()) by_hash(node, ref);
     if (!fresh) return;
     certificate->signers.for_each([&](dag::ValidatorIndex signer) {
         const NodeId voter = signer.value();
@@ -79,6 +80,22 @@ void Judge::inserted(NodeId node, const std::shared_ptr<const dag::Certificate>&
                                                   "that is another",
                                                   text(ref)));
         }
+    }
+}
+
+void Judge::by_hash(NodeId node, const dag::HeaderRef& ref) {
+    ++by_hash_;
+    // The author votes for its own header without sending it; of a quorum the rest but f is honest.
+    dag::Stake stake = committee_.stake(ref.author);
+    for (NodeId voter = 0; voter < committee_.size(); ++voter) {
+        const auto vote = votes_.find({voter, ref.slot()});
+        const bool voted = vote != votes_.end() && vote->second == ref.digest;
+        if (voted && voter != ref.author.value())
+            stake += committee_.stake(dag::ValidatorIndex{static_cast<std::uint16_t>(voter)});
+    }
+    if (stake < committee_.support()) {
+        report("2 none invented",
+               fmt::format("node {} took {} by its hash, which no quorum has voted for", node, text(ref)));
     }
 }
 

@@ -64,6 +64,8 @@ class Judge {
     [[nodiscard]] bool outlived(const Digest& batch) const;
     [[nodiscard]] const dag::Certificate* certificate(dag::Slot slot) const;
     [[nodiscard]] dag::Round highest_round() const;
+    /// How many certificates honest members took by their hash.
+    [[nodiscard]] std::uint64_t by_hash_count() const { return by_hash_; }
     [[nodiscard]] std::size_t certificate_count() const { return certificates_.size(); }
     /// Of those, how many another member's certificate of the next round names: one that only its author
     /// names, and all that is built on it, is never ordered.
@@ -71,6 +73,8 @@ class Judge {
 
  private:
     void extend(NodeId node, const dag::CommitPtr& commit);
+    /// A member took this certificate without its signatures.
+    void by_hash(NodeId node, const dag::HeaderRef& ref);
     [[nodiscard]] bool is_closed(const dag::Commit& commit, const dag::HeaderRef& ref);
 
     const dag::Committee& committee_;
@@ -88,6 +92,7 @@ class Judge {
     std::map<dag::Slot, Digest> ordered_;
     std::map<Digest, dag::CommitIndex> executed_;
     std::map<dag::CommitIndex, std::uint64_t> states_;
+    std::uint64_t by_hash_ = 0;
 };
 
 }  // namespace monodon::sim

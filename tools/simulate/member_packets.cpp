@@ -170,7 +170,9 @@ void Member::take(dag::ValidatorIndex from, const Reply& reply) {
     ask(from);
     const dag::RequestId id = asked->name;
     const dag::ReplyChecks checks{[this](const auto& each) { return world_.keys.check(each); },
-                                  [this](const auto& each) { return world_.keys.check(each); }};
+                                  [this](const auto& each) { return world_.keys.check(each); },
+                                  [this](const auto& each) { return world_.keys.check_ancestor(each); },
+                                  dag::proof_spacing(world_.keys.committee())};
     if (const auto body = dag::read_reply(self_, asked->body, reply.response, checks)) {
         const auto* failed = std::get_if<dag::RequestFailed>(&*body);
         if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) ++world_.refused;

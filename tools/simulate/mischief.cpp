@@ -167,6 +167,13 @@ std::shared_ptr<const dag::Certificate> Mischief::forged(const dag::Certificate&
     return std::make_shared<const dag::Certificate>(std::move(made));
 }
 
+std::shared_ptr<const dag::Certificate> Mischief::with_signatures_of_nobody(
+    const dag::Certificate& certificate) {
+    dag::Certificate made = certificate;
+    for (Signature& each : made.signatures) each.bytes.front() ^= 1U;
+    return std::make_shared<const dag::Certificate>(std::move(made));
+}
+
 void Mischief::replies(Reply reply, std::vector<Packet>& out) {
     auto* batches = std::get_if<dag::Batches>(&reply.response);
     if (batches != nullptr && does(Fault::withhold_batch)) {
@@ -198,6 +205,8 @@ void Mischief::replies(Reply reply, std::vector<Packet>& out) {
         if (how == 1) found.resize(found.size() / 2);
         for (auto& each : found) {
             if (how != 1 && random_.chance(50)) each = forged(*each, how == 2);
+            // The digest does not cover them: only who needs them may notice.
+            if (how == 3 && random_.chance(30)) each = with_signatures_of_nobody(*each);
         }
     } else if (auto* highest = std::get_if<dag::HighestRound>(&reply.response)) {
         if (how == 1) highest->certificate.reset();

@@ -45,6 +45,9 @@ class Mischief {
     /// Another header than a quorum has signed; `with_digest` one that is consistent in itself.
     [[nodiscard]] std::shared_ptr<const dag::Certificate> forged(const dag::Certificate& certificate,
                                                                  bool with_digest) const;
+    /// The header that a quorum has signed, with other signatures.
+    [[nodiscard]] static std::shared_ptr<const dag::Certificate> with_signatures_of_nobody(
+        const dag::Certificate& certificate);
     [[nodiscard]] HeaderPtr sign(dag::Header header) const;
 
     FaultSet faults_;

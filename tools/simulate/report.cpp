@@ -86,10 +86,11 @@ std::string summary(const Totals& totals, double seconds) {
                         sum.request_timeouts);
     const dag::SyncStats& fetched = sum.fetched;
     text += fmt::format(
-        "fetched      {} certificates, {} came twice; {} bytes useful, {} wasted ({:.1f} %); {} of {} "
+        "fetched      {} certificates, {} of them by their hashes; {} came twice; {} bytes useful, {} wasted "
+        "({:.1f} %); {} of {} "
         "requests "
         "failed\n",
-        fetched.certificates_synced, fetched.certificates_duplicate, fetched.bytes_useful,
+        fetched.certificates_synced, sum.by_hash, fetched.certificates_duplicate, fetched.bytes_useful,
         fetched.bytes_wasted, 100 * ratio(fetched.bytes_wasted, fetched.bytes_useful + fetched.bytes_wasted),
         fetched.requests_failed, fetched.requests);
     text += fmt::format("misbehaviour {} equivocations seen, {} objects refused\n", sum.equivocations,

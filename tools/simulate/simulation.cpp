@@ -174,6 +174,7 @@ Result Simulation::result() {
         result.executed += commit->payload.size();
     }
     result.certificates = judge_->certificate_count();
+    result.by_hash = judge_->by_hash_count();
     result.referenced = judge_->referenced_count();
     result.batches = world_->batches_made;
     result.acknowledged = acknowledged_.size();

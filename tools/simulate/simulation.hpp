@@ -40,6 +40,8 @@ struct Result {
     std::uint64_t bytes = 0;
     /// What honest members fetched of certificates.
     dag::SyncStats fetched{};
+    /// Certificates that they took without signatures.
+    std::uint64_t by_hash = 0;
     /// Of each commit: between the header of its anchor and the first decision on it.
     std::vector<Duration> latencies;
     /// One message, on the average, in this run.

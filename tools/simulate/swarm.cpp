@@ -59,6 +59,7 @@ void Totals::add(const Result& result) {
     sum.packets += result.packets;
     sum.bytes += result.bytes;
     sum.fetched += result.fetched;
+    sum.by_hash += result.by_hash;
     sum.referenced += result.referenced;
     sum.settled_rounds += result.settled_rounds;
     sum.settled_anchors += result.settled_anchors;
