@@ -201,8 +201,8 @@ std::string sync_json(const dag::EngineStatus& engine, Time now) {
         {"bytes", {{"useful", sync.bytes_useful}, {"wasted", sync.bytes_wasted}}},
         {"missing_parents",
          {{"fetched", sync.parents_fetched},
-          {"p50_ms", milliseconds(sync.parents_p50)},
-          {"p99_ms", milliseconds(sync.parents_p99)}}}};
+          {"p50_ms", milliseconds_in(sync.parents_p50)},
+          {"p99_ms", milliseconds_in(sync.parents_p99)}}}};
     json::array requests;
     for (const auto& [key, stats] : sync.by_peer) {
         requests.push_back({{"validator", key.first.value()},

@@ -51,8 +51,8 @@ struct Reader {
     std::set<std::string> by_hash;
 };
 
-struct Scene {
-    explicit Scene(std::uint64_t rounds = 6) {
+struct Ancestry {
+    explicit Ancestry(std::uint64_t rounds = 6) {
         dag.rounds(1, rounds, "ABCD");
         source.add_all(dag);
     }
@@ -91,7 +91,7 @@ std::string slots_of(const ReplyBody& body) {
 
 TEST_CASE(
     "of a range the highest round is verified, what it names is taken by its hash, without signatures") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee());
     const ReplyBody body = reader.read(kAll, scene.answered(kAll));
     CHECK(reader.by_signatures == std::set<std::string>{"A6", "B6", "C6", "D6"});
@@ -104,7 +104,7 @@ TEST_CASE(
 }
 
 TEST_CASE("every so many rounds signatures are verified and kept all the same") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee(), 4);
     (void)reader.read(kAll, scene.answered(kAll));
     CHECK(reader.by_signatures == std::set<std::string>{"A4", "B4", "C4", "D4", "A6", "B6", "C6", "D6"});
@@ -117,7 +117,7 @@ TEST_CASE("every so many rounds signatures are verified and kept all the same") 
 }
 
 TEST_CASE("signatures of what is taken by its hash are nobody's concern; those of the others are") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee());
     Certificates response = scene.answered(kAll);
     for (std::size_t at = 0; at < 20; ++at)
@@ -128,7 +128,7 @@ TEST_CASE("signatures of what is taken by its hash are nobody's concern; those o
 }
 
 TEST_CASE("a header that nothing names is not taken by its hash, whatever its slot") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee());
     Certificates response = scene.answered(kAll);
     Certificate forged = *response.certificates[5];
@@ -146,7 +146,7 @@ TEST_CASE("a header that nothing names is not taken by its hash, whatever its sl
 
 TEST_CASE(
     "a member that has the end of a range by hashes only is asked for it again, from where that begins") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee());
     Certificates response = scene.answered(kAll);
     for (std::size_t at = 16; at < 24; ++at)
@@ -159,7 +159,7 @@ TEST_CASE(
 }
 
 TEST_CASE("by digest nothing but what certificates name is taken by its hash") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee());
     GetCertificates request{{scene.dag.ref("B3").digest, scene.dag.ref("C3").digest}, false};
     const Certificates response = scene.answered(request);
@@ -173,7 +173,7 @@ TEST_CASE("by digest nothing but what certificates name is taken by its hash") {
 }
 
 TEST_CASE("the rules of headers hold for what is taken by its hash") {
-    const Scene scene;
+    const Ancestry scene;
     const NoVerifier verifier;
     const Verification rules(scene.dag.committee(), verifier);
     CHECK(rules.ancestor(Certificate(*scene.dag.at("B3"))));
@@ -186,7 +186,7 @@ TEST_CASE("the rules of headers hold for what is taken by its hash") {
 }
 
 TEST_CASE("who shows where it is shows a certificate with its signatures, or none") {
-    Scene scene(2);
+    Ancestry scene(2);
     MemorySource source(scene.dag.committee());
     const auto show = [&] { return answer(source, GetHighestRound{}, std::nullopt, {}); };
     source.add(Verification::trusted(*without_signatures(scene.dag.at("A2").shared())));
@@ -223,7 +223,7 @@ TEST_CASE("who holds the parents of what is here by its hash are the signers of 
 }
 
 TEST_CASE("a digest that is not that of its header binds nothing") {
-    const Scene scene;
+    const Ancestry scene;
     Reader reader(scene.dag.committee());
     reader.checks.ancestor = [&](const auto& each) {
         // As a decoder does it.
