@@ -94,7 +94,7 @@ void Engine::State::want_missing(PendingHeader& pending) {
         if (planted(Planted::parents_unchecked)) break;
         pending.missing.insert(parent.digest);
         if (suspended_.contains(parent.slot())) continue;
-        fetcher_.want_certificate(parent.digest, header.round, author_only, header.author);
+        fetcher_.want_certificate(parent.digest, parent.round, author_only, header.author);
     }
     for (const PayloadEntry& entry : header.payload) {
         if (batches_.find(entry)) continue;

@@ -25,7 +25,7 @@ TEST_CASE("a commit that is executed before it is durable is found", "[commit-be
 
 TEST_CASE("a certificate that is taken by its hash though nothing names it is found", "[unnamed-by-hash]") {
     require_found(Planted::unnamed_by_hash, 150, simulation_with("lying-reply,pause,crash,partition,loss"),
-                  "");
+                  "4 one certificate per slot");
 }
 
 // ---- thresholds
