@@ -20,6 +20,7 @@ Room Node::Impl::room() const {
     room.maps = {
         {"consensus", consensus_->environment().stats().used_bytes, settings.consensus_map},
         {"state", application_->stats().used_bytes, settings.state_map},
+        {"batches", batches_->usage().newest_bytes, settings.batch_map},
     };
     for (const storage::WriterStats& stats : {consensus_->stats(), batches_->stats()}) {
         if (stats.stalled && room.stalled.empty()) room.stalled = *stats.stalled;

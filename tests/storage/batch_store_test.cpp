@@ -246,6 +246,37 @@ TEST_CASE("a queue that is full refuses, and charges nothing") {
     CHECK(durable.wait(4));
 }
 
+TEST_CASE("a generation that is full takes no more that is offered, and stops nobody") {
+    const TemporaryDirectory directory;
+    auto options = batch_options(directory.path());
+    options.environment.map_size = std::size_t{1} << 20;
+    options.environment.map_limit = std::size_t{2} << 20;
+    const auto store = open_batches(options);
+    store->set_highest_round(Round{kGenerationRounds - 10});
+    const Round last{kGenerationRounds - 1};
+    std::uint64_t sequence = 0;
+    std::optional<PutError> refused;
+    while (!refused && sequence < 100) {
+        const auto made = batch(ValidatorIndex{1}, ++sequence, last, 100'000);
+        Signal durable;
+        const auto result = store->put(made.entry, made.bytes, Standing::offered, [&] { durable.raise(); });
+        if (!result) refused = result.error();
+        if (result) REQUIRE(durable.wait());
+    }
+    CHECK(refused == PutError::busy);
+    CHECK(sequence > 10);
+    CHECK(store->usage().newest_bytes >= options.environment.map_limit);
+    CHECK(store->usage().unreferenced_bytes < sequence * 110'000);
+    // What a certificate names is needed for execution, and must not stand in the way of what follows.
+    const auto named = batch(ValidatorIndex{2}, 1, last, 3'000'000);
+    put_durably(*store, named);
+    put_durably(*store, batch(ValidatorIndex{1}, 200, Round{kGenerationRounds}), Standing::offered);
+    CHECK_FALSE(store->stats().stalled);
+    CHECK(store->get(named.entry.batch));
+    store->set_highest_round(Round{kGenerationRounds});
+    CHECK(store->usage().newest_bytes < options.environment.map_limit);
+}
+
 TEST_CASE("an error of the disk is fatal for batches too") {
     const TemporaryDirectory directory;
     auto options = batch_options(directory.path());
