@@ -157,15 +157,7 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
 }
 
 std::string Node::Impl::without_state() const {
-    const dag::CommitIndex floor = reader_->progress().commit_floor;
-    if (floor == dag::CommitIndex{0}) {
-        return fmt::format(
-            "; what is in it follows from the commits: move {} away and start again to execute them anew",
-            home_.state().string());
-    }
-    return fmt::format(
-        "; the commits up to {} have left the store: restore {} from a backup of the same time",
-        floor.value(), home_.state().string());
+    return "; " + storage::instead_of_state(home_.state(), reader_->progress().commit_floor);
 }
 
 Expected<void, StartFailure> Node::Impl::recover() {
@@ -199,8 +191,8 @@ Expected<void, StartFailure> Node::Impl::recover() {
             kExitStoreDamaged,
             fmt::format(
                 "the state has applied commit {}, but the consensus store ends at {}: the two are not "
-                "of one time; remove {} to execute again from the commits",
-                executed.value(), recovered_->progress.last_commit.value(), home_.state().string()));
+                "of one time{}",
+                executed.value(), recovered_->progress.last_commit.value(), without_state()));
     }
     if (const auto foreign = foreign_signature(); foreign) return failed(kExitStoreDamaged, *foreign);
     if (executed < recovered_->progress.commit_floor) {

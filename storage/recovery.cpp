@@ -126,6 +126,16 @@ std::string RecoverySummary::text() const {
                        checkpoint_used, static_cast<double>(took.count()) / 1000);
 }
 
+std::string instead_of_state(const std::filesystem::path& state, dag::CommitIndex commit_floor) {
+    if (commit_floor == dag::CommitIndex{0}) {
+        return fmt::format(
+            "what is in it follows from the commits: move {} away and start again to execute them anew",
+            state.string());
+    }
+    return fmt::format("the commits up to {} have left the store: restore {} from a backup of the same time",
+                       commit_floor.value(), state.string());
+}
+
 Result<Recovered> recover(const ConsensusStore& store, const dag::Committee& committee,
                           const RecoveryOptions& options) {
     return recover(store.environment(), store.tables(), committee, options);

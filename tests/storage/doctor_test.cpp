@@ -294,6 +294,34 @@ TEST_CASE("what was damaged is named by what becomes of it") {
     CHECK_FALSE(severity_after("committed"));
     CHECK_FALSE(severity_after("local_checkpoints"));
     CHECK_FALSE(severity_after("consensus_state"));
+    damage_first_row(lived.home() / "batches" / "g0", "batches_by_author");
+    const CheckReport batches = lived.check();
+    CHECK(batches.healed == 1);
+    CHECK(batches.fatal == 0);
+}
+
+TEST_CASE("a damaged state is to be made again from the commits only while all of them are here") {
+    const LivedIn lived;
+    const auto state = lived.home() / "state";
+    damage_first_row(state, "state");
+    const CheckReport all = lived.check();
+    CHECK(all.fatal == 1);
+    CHECK_THAT(all_of(all), Catch::Contains("is damaged; what is in it follows from the commits: move"));
+    RetentionOptions options;
+    options.commits = 10;
+    options.life = 5;
+    REQUIRE(prune_home(lived.home(), four_members(), options, CommitIndex{200}));
+    const CheckReport some = lived.check(options.life);
+    CHECK(some.fatal == 1);
+    CHECK_THAT(all_of(some), Catch::Contains("have left the store: restore " + state.string()));
+    CHECK_THAT(all_of(some), !Catch::Contains("follows from the commits"));
+
+    flip(state / "data.mdb", 2 * 4096 + 10, 3);
+    for (std::uint64_t page = 3; lived.check(options.life).fatal == 1; ++page)
+        flip(state / "data.mdb", page * 4096 + 10, 3);
+    CHECK_THAT(all_of(lived.check(options.life)), !Catch::Contains("follows from the commits"));
+    std::filesystem::remove_all(lived.home() / "consensus");
+    CHECK_THAT(all_of(lived.check(options.life)), Catch::Contains("only a whole consensus store can tell"));
 }
 
 TEST_CASE("compacting writes damaged indices again and gives free pages back") {
