@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -119,7 +120,9 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     batches.environment.map_limit = settings.batch_map;
     batches.fatal = fatal_handler("batches");
     batches.damaged = [this](const Digest& batch, dag::Round sealed) {
-        if (engine_) engine_->post(dag::BatchLost{{batch, sealed}});
+        // The start looks for our own batches before there is an engine, and on one thread.
+        if (!engine_) return lost_at_start_.push_back(dag::BatchLost{{batch, sealed}});
+        engine_->post(dag::BatchLost{{batch, sealed}});
     };
     batches.life = genesis_.ordering().batch_life;
     batches.cache_bytes = settings.batch_cache;
@@ -283,6 +286,7 @@ Expected<void, StartFailure> Node::Impl::listen() {
     // Its own batches of an earlier life come before the first commit that names them.
     worker_->start();
     engine_->start();
+    for (const dag::BatchLost& lost : std::exchange(lost_at_start_, {})) engine_->post(lost);
     const auto port = network_->start();
     if (!port) return failed(kExitConfiguration, "net.listen: " + port.error());
     const auto configured = parse_host_port(settings.net.listen);

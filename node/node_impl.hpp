@@ -130,6 +130,8 @@ class Node::Impl {
     storage::RetentionOptions retention_;
     std::optional<storage::Recovered> recovered_;
     Repair repair_;
+    /// Batches whose bodies were found damaged before there was an engine to fetch them.
+    std::vector<dag::BatchLost> lost_at_start_;
 
     /// Sockets, timers, HTTP.
     std::unique_ptr<Pool> io_;

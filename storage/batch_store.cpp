@@ -151,9 +151,10 @@ class BatchStore::State {
         const std::uint64_t generation = generation_of(sealed);
         const auto read = [&](const BatchTable& table,
                               const lmdb::Transaction& transaction) -> Result<Found> {
-            auto listed = table.by_author(transaction, epoch, author, after, most);
-            if (!listed) return Unexpected{listed.error()};
-            return Found{std::move(*listed)};
+            auto found = table.by_author(transaction, epoch, author, after, most);
+            if (!found) return Unexpected{found.error()};
+            for (const Failure& each : found->damaged) damage_.note(each);
+            return Found{std::move(found->listed)};
         };
         return search<Found>(std::span(&generation, 1), read).listed;
     }

@@ -123,6 +123,7 @@ class HomeCheck {
 
     /// Structure and rows. True if LMDB may read the file.
     bool check_environment(const EnvironmentPath& path) {
+        listing_ = {};
         lmdb::PageWalkOptions walk;
         walk.row = [&](std::string_view table, ByteView key, ByteView value) {
             check_row(path, table, key, value);
@@ -133,7 +134,7 @@ class HomeCheck {
         const auto found = lmdb::walk_pages(path.data(), walk);
         done_ += path.bytes;
         if (!found) {
-            report_.add({Severity::fatal, path.name, found.error().text});
+            report_structure(path, found.error().text);
             return false;
         }
         for (const std::string& fault : found->faults) report_structure(path, fault);
@@ -146,6 +147,10 @@ class HomeCheck {
             report_.tables.push_back({path.name, table.name, table.rows, table.bytes});
         report_.environments.push_back({path.name, path.bytes, found->live_pages * found->page_bytes,
                                         found->free_pages * found->page_bytes});
+        if (found->faults.empty() && !listing_.matches()) {
+            report_.add({Severity::healed, place(path, BatchTable::kAuthorsName),
+                         fmt::format("the batches are not those that are listed by author{}", kRewritten)});
+        }
         if (!found->complete && found->faults.empty()) ended_ = true;
         return found->complete && found->faults.empty();
     }
@@ -153,9 +158,7 @@ class HomeCheck {
     void report_structure(const EnvironmentPath& path, const std::string& fault) {
         if (path.name == "state") return add_state(path.name, fault);
         std::string advice = "keep a copy of the home and let the validator rejoin (`monodon init --rejoin`)";
-        if (path.name == "state") {
-            advice = "remove the directory state/: it is made again from the commits";
-        } else if (path.name != "consensus") {
+        if (path.name != "consensus") {
             advice = fmt::format("remove the directory {}: its batches are fetched again", path.name);
         }
         report_.add({Severity::fatal, path.name, fmt::format("{}; {}", fault, advice)});
@@ -166,7 +169,10 @@ class HomeCheck {
             if (!looked_at_later(table)) check_sum(path, table, key, value, severity_of(table));
         } else if (table == BatchTable::kName && path.name != "state") {
             const std::string fault = BatchTable::fault(committee_, key, value);
-            if (!fault.empty()) {
+            const auto listed = BatchTable::listed_under(key, value);
+            if (listed) listing_.stored += record_checksum(*listed, {});
+            if (!listed || !fault.empty()) {
+                listing_.whole = false;
                 report_.add({Severity::healed, place(path, table),
                              fmt::format("batch {}: {}; it is fetched again", to_hex(key), fault)});
             }
@@ -176,8 +182,9 @@ class HomeCheck {
         } else if (open_record(key, value)) {
             listing_.listed += record_checksum(key, {});
         } else {
-            const bool state = path.name == "state";
-            check_sum(path, table, key, value, state ? Severity::fatal : Severity::note);
+            listing_.whole = false;
+            report_.add({Severity::healed, place(path, table),
+                         fmt::format("the row {} is damaged{}", to_hex(key), kRewritten)});
         }
     }
 
@@ -287,9 +294,20 @@ class HomeCheck {
         return !ended_;
     }
 
+    /// The batches of a generation against their list by author, in whatever order either comes.
+    struct Listing {
+        /// Sums of the checksums of what is to be listed, and of what is.
+        std::uint64_t stored = 0;
+        std::uint64_t listed = 0;
+        /// No row on either side was damaged, and reported for it.
+        bool whole = true;
+        [[nodiscard]] bool matches() const { return !whole || stored == listed; }
+    };
+
     const std::filesystem::path& home_;
     const dag::Committee& committee_;
     const CheckOptions& options_;
+    Listing listing_;
     const std::vector<EnvironmentPath> environments_;
     CheckReport report_;
     dag::CommitIndex executed_;

@@ -251,7 +251,13 @@ Result<CompactReport> compact_home(const std::filesystem::path& home, const Doct
         if (each.name == "consensus") {
             if (auto rebuilt = rebuild_indices(each.directory); !rebuilt) return Unexpected{rebuilt.error()};
         }
-        auto compacted = compact_one(each, [&](std::uint64_t bytes) {
+        if (each.name.starts_with("batches/")) {
+            if (auto rebuilt = rebuild_batch_list(each.directory); !rebuilt)
+                return Unexpected{rebuilt.error()};
+        }
+        const auto walk = check_structure(each);
+        if (!walk) return Unexpected{walk.error()};
+        auto compacted = compact_one(each, *walk, [&](std::uint64_t bytes) {
             return !observe ||
                    observe({each.name, std::min(done + bytes, report.bytes_before), report.bytes_before});
         });

@@ -113,6 +113,22 @@ TEST_CASE("the batches of an author are listed by worker and sequence, in parts"
     CHECK(store->by_author(dag::Epoch{1}, ValidatorIndex{1}, Round{1}, std::nullopt, 4).empty());
 }
 
+TEST_CASE("a damaged row of the list by author hides no batch") {
+    const TemporaryDirectory directory;
+    {
+        const auto store = open_batches(batch_options(directory.path()));
+        for (std::uint64_t at = 1; at <= 3; ++at) put_durably(*store, batch(ValidatorIndex{1}, at, Round{1}));
+        put_durably(*store, batch(ValidatorIndex{2}, 9, Round{1}));
+    }
+    damage_first_row(directory.path() / "g0", "batches_by_author");
+    const auto store = open_batches(batch_options(directory.path()));
+    const auto listed = store->by_author(four_members().epoch(), ValidatorIndex{1}, Round{1}, {}, 100);
+    CHECK(listed.size() == 3);
+    CHECK(store->usage().damaged == 1);
+    const auto behind = store->by_author(four_members().epoch(), ValidatorIndex{1}, Round{1}, listed[0], 100);
+    CHECK(behind.size() == 2);
+}
+
 TEST_CASE("a batch whose body does not verify is told of, one that is not there is not") {
     const TemporaryDirectory directory;
     const auto made = batch(ValidatorIndex{1}, 1, Round{1}, 10'000);
