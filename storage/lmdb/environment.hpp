@@ -17,8 +17,9 @@ struct MDB_env;
 
 namespace monodon::storage::lmdb {
 
-/// Where a disk can refuse.
-enum class DiskStep : std::uint8_t { reserve, put, commit };
+/// Where a disk can refuse; `make` is each step in which the files of a new environment come into their
+/// place.
+enum class DiskStep : std::uint8_t { make, reserve, put, commit };
 /// For tests: asked before each step; an errno lets the step fail with it, 0 lets it pass.
 using FaultHook = std::function<int(DiskStep)>;
 
