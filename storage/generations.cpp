@@ -26,8 +26,18 @@ void remove_files(const std::filesystem::path& directory) {
     }
 }
 
-/// What is not a store is found now, and not when a batch has to be written there. A crash may have come
-/// between the directory and its file.
+Result<void> give_back_reserve(const std::filesystem::path& data_file) {
+    const auto used = lmdb::used_file_bytes(data_file);
+    if (!used) return Unexpected{used.error()};
+    std::error_code error;
+    const auto size = std::filesystem::file_size(data_file, error);
+    // Without effect on what is stored, also if it fails.
+    if (!error && *used < size) std::filesystem::resize_file(data_file, *used, error);
+    return {};
+}
+
+/// What is not a store is found now, and not when a batch has to be written there, and what was reserved is
+/// given back. A crash may have come between the directory and its file.
 Result<void> inspect(const std::filesystem::path& directory) {
     const auto data_file = directory / "data.mdb";
     std::error_code error;
@@ -35,20 +45,13 @@ Result<void> inspect(const std::filesystem::path& directory) {
     if (there && !std::filesystem::exists(data_file, error)) return {};
     Result<void> sound = fail(StoreError::damaged, fmt::format("{} is no directory", directory.string()));
     if (there) sound = lmdb::check_meta_pages(data_file);
+    if (sound) sound = give_back_reserve(data_file);
     if (sound) return {};
     return fail(sound.error().error,
                 fmt::format("{}; this validator has acknowledged batches that were in it: restore it from a "
                             "backup, or move {} away to go on without them; those that are needed are "
                             "fetched again",
                             sound.error().text, directory.string()));
-}
-
-void give_back_reserve(const std::filesystem::path& data_file) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(data_file, error);
-    if (error) return;
-    const auto used = lmdb::used_file_bytes(data_file);
-    if (used && *used < size) std::filesystem::resize_file(data_file, *used, error);
 }
 
 }  // namespace
@@ -76,7 +79,6 @@ Result<void> Generations::scan() {
             remove_files(entry.path());
         } else if (const auto number = generation_number(name)) {
             if (auto sound = inspect(entry.path()); !sound) return sound;
-            give_back_reserve(entry.path() / "data.mdb");
             slots_.try_emplace(*number);
         }
     }

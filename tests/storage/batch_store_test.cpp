@@ -416,6 +416,55 @@ TEST_CASE("a generation that is no store is found at the start, and what to do i
     put_durably(*store, batch(ValidatorIndex{1}, 3, Round{1}));
 }
 
+TEST_CASE("no single bit of the number of the last page lets a start cut off what is stored") {
+    const TemporaryDirectory directory;
+    std::vector<SealedBatch> made;
+    {
+        const auto store = open_batches(batch_options(directory.path()));
+        for (std::uint64_t at = 1; at <= 20; ++at) {
+            made.push_back(batch(ValidatorIndex{1}, at, Round{1}, 10'000));
+            put_durably(*store, made.back());
+        }
+    }
+    const auto data = directory.path() / "g0" / "data.mdb";
+    const TemporaryDirectory keep;
+    std::filesystem::copy_file(data, keep.path() / "whole");
+    const auto number_at = [&](std::uint64_t offset) {
+        std::ifstream file(data, std::ios::binary);
+        file.seekg(static_cast<std::streamoff>(offset));
+        std::uint64_t number = 0;
+        file.read(reinterpret_cast<char*>(&number), sizeof number);
+        REQUIRE(file);
+        return number;
+    };
+    // Behind the header of the page: the last page at 120, the transaction at 128.
+    const std::uint64_t newest = number_at(16 + 128) > number_at(4096 + 16 + 128) ? 0 : 4096;
+    const std::uint64_t last_page = number_at(newest + 16 + 120);
+    int refused = 0;
+    for (unsigned bit = 0; bit < 64; ++bit) {
+        std::filesystem::copy_file(keep.path() / "whole", data,
+                                   std::filesystem::copy_options::overwrite_existing);
+        {
+            const std::uint64_t wrong = last_page ^ (std::uint64_t{1} << bit);
+            std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
+            file.seekp(static_cast<std::streamoff>(newest + 16 + 120));
+            file.write(reinterpret_cast<const char*>(&wrong), sizeof wrong);
+        }
+        INFO("bit " << bit << " of " << last_page);
+        const auto size = std::filesystem::file_size(data);
+        const auto opened = BatchStore::open(without_cache(directory.path()));
+        if (!opened) {
+            ++refused;
+            CHECK(opened.error().error == StoreError::damaged);
+            CHECK(std::filesystem::file_size(data) == size);
+            continue;
+        }
+        for (const SealedBatch& each : made) CHECK((*opened)->get(each.entry.batch, Round{1}) != nullptr);
+    }
+    // All that make it smaller, and all that make it larger than any file.
+    CHECK(refused >= 40);
+}
+
 TEST_CASE("a removal that a crash cut short is finished at the next start") {
     const TemporaryDirectory directory;
     put_durably(*open_batches(batch_options(directory.path())), batch(ValidatorIndex{1}, 1, Round{1}));
