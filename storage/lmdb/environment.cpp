@@ -179,8 +179,10 @@ Result<std::vector<Table>> Environment::find_tables(const std::vector<const char
         code = mdb_dbi_open(txn, names[at], 0, &handle);
         if (code == MDB_NOTFOUND) {
             mdb_txn_abort(txn);
-            return fail(StoreError::incompatible, fmt::format("{} has no table {}: it is of another version",
-                                                              options_.directory.string(), names[at]));
+            return fail(StoreError::incompatible,
+                        fmt::format("{} has no table {}: an older monodon has written it; run this "
+                                    "one on it once, which brings it to this version",
+                                    options_.directory.string(), names[at]));
         }
         tables.push_back(Table{handle});
     }
