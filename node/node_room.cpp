@@ -62,6 +62,7 @@ void Node::Impl::watch_room() {
 }
 
 void Node::Impl::repair_certificates() {
+    repair_.forget(reader_->progress().store_floor);
     for (const Repair::Ask& ask : repair_.due(net::now(), [this] { return choose_member(); })) {
         router_->fetch_round(ask.member, ask.round,
                              [this](const std::vector<dag::VerifiedCertificate>& certificates) {
