@@ -246,9 +246,9 @@ Result<WriteTransaction> Environment::write() {
     return WriteTransaction(*this, txn, entry);
 }
 
-Result<void> Environment::copy_to(int handle) const {
+Result<void> Environment::copy_to(int handle, Pages pages) const {
     const Entry entry = enter();
-    const int code = mdb_env_copyfd2(env_, handle, MDB_CP_COMPACT);
+    const int code = mdb_env_copyfd2(env_, handle, pages == Pages::live ? MDB_CP_COMPACT : 0);
     leave(entry);
     if (code == MDB_SUCCESS) return {};
     return lmdb_failure(code, fmt::format("cannot copy {}", options_.directory.string()));
