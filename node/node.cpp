@@ -330,6 +330,7 @@ Expected<void, StartFailure> Node::Impl::listen() {
 
 void Node::Impl::keep_house() {
     watch_room();
+    check_readers();
     repair_certificates();
     look_after_peers();
     storage::apply_retention(*reader_, *consensus_, *batches_, retention_, application_->durable_index());

@@ -104,6 +104,7 @@ class Node::Impl {
     // node_room.cpp
     [[nodiscard]] Room room() const;
     void watch_room();
+    void check_readers();
     void repair_certificates();
 
     // node.cpp
@@ -159,6 +160,7 @@ class Node::Impl {
     std::atomic<Duration::rep> commit_time_ = 0;
     // Of housekeeping.
     Time standings_stored_{};
+    Time readers_checked_{};
     Time rated_at_{};
     std::vector<std::uint32_t> ratings_;
     std::mt19937_64 random_{std::random_device{}()};

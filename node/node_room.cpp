@@ -61,6 +61,16 @@ void Node::Impl::watch_room() {
     }
 }
 
+/// A process that looked at a store and died would keep its pages from being used again.
+void Node::Impl::check_readers() {
+    constexpr auto kEvery = std::chrono::minutes(1);
+    if (net::now() - readers_checked_ < kEvery) return;
+    readers_checked_ = net::now();
+    consensus_->environment().check_readers();
+    batches_->check_readers();
+    application_->environment().check_readers();
+}
+
 void Node::Impl::repair_certificates() {
     repair_.forget(reader_->progress().store_floor);
     for (const Repair::Ask& ask : repair_.due(net::now(), [this] { return choose_member(); })) {

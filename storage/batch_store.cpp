@@ -197,6 +197,9 @@ class BatchStore::State {
         return {};
     }
 
+    void check_readers() const {
+        for (const GenerationPtr& open : generations_->open()) open->environment->check_readers();
+    }
     [[nodiscard]] WriterStats stats() const { return writer_.stats(); }
     [[nodiscard]] Usage usage() const {
         Usage usage;
@@ -348,6 +351,7 @@ void BatchStore::referenced(std::span<const dag::PayloadEntry> entries) { state_
 void BatchStore::set_highest_round(dag::Round round) { state_->set_highest_round(round); }
 void BatchStore::prune(dag::Round store_floor) { state_->prune(store_floor); }
 dag::Round BatchStore::floor_for_bytes(std::uint64_t bytes) const { return state_->floor_for_bytes(bytes); }
+void BatchStore::check_readers() const { state_->check_readers(); }
 WriterStats BatchStore::stats() const { return state_->stats(); }
 BatchStore::Usage BatchStore::usage() const { return state_->usage(); }
 

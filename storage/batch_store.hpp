@@ -106,6 +106,9 @@ class BatchStore {
     /// may stay. The newest generation always stays.
     [[nodiscard]] dag::Round floor_for_bytes(std::uint64_t bytes) const;
 
+    /// Frees the slots of readers that died, in the generations that are open; once a minute.
+    void check_readers() const;
+
     [[nodiscard]] WriterStats stats() const;
     struct Usage {
         std::uint64_t disk_bytes = 0;
@@ -116,6 +119,9 @@ class BatchStore {
         std::uint64_t unreferenced_bytes = 0;
         std::size_t generations = 0;
         std::size_t open_generations = 0;
+        /// Of the generations that are open, as in EnvironmentStats and Environment::oldest_reader_behind().
+        double oldest_reader_seconds = 0;
+        std::uint64_t oldest_reader_behind = 0;
         /// Reads that failed since the start.
         std::uint64_t damaged = 0;
     };

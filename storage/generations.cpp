@@ -160,10 +160,13 @@ std::vector<Generations::Size> Generations::sizes() const {
     return sizes;
 }
 
-std::size_t Generations::open_count() const {
+std::vector<GenerationPtr> Generations::open() const {
     const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(
-        std::ranges::count_if(slots_, [](const auto& slot) { return slot.second.open != nullptr; }));
+    std::vector<GenerationPtr> open;
+    for (const auto& [number, slot] : slots_) {
+        if (slot.open) open.push_back(slot.open);
+    }
+    return open;
 }
 
 void Generations::remove(std::uint64_t number) {

@@ -45,7 +45,8 @@ class Generations {
     };
     /// Ascending.
     [[nodiscard]] std::vector<Size> sizes() const;
-    [[nodiscard]] std::size_t open_count() const;
+    /// Those that are open now.
+    [[nodiscard]] std::vector<GenerationPtr> open() const;
     /// With its files. Numbers rise from call to call.
     void remove(std::uint64_t number);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 #include <fcntl.h>
@@ -313,10 +314,29 @@ Result<void> Environment::grow() {
     return lmdb_failure(code, fmt::format("cannot map {} bytes of {}", size, options_.directory.string()));
 }
 
-void Environment::check_readers() {
+void Environment::check_readers() const {
     int freed = 0;
     // Failing leaves the slots as they are, until the next time.
     (void)mdb_reader_check(env_, &freed);
+}
+
+std::uint64_t Environment::oldest_reader_behind() const {
+    // LMDB tells its slots as lines of text: process, thread, and the transaction or a dash.
+    std::uint64_t oldest = ~std::uint64_t{0};
+    const auto take = [](const char* text, void* into) {
+        const std::string_view line(text);
+        const auto last = line.find_last_of(' ');
+        std::uint64_t transaction = 0;
+        const char* const begin = line.data() + (last == std::string_view::npos ? 0 : last + 1);
+        const auto [stop, error] = std::from_chars(begin, line.data() + line.size(), transaction);
+        auto& least = *static_cast<std::uint64_t*>(into);
+        if (error == std::errc() && stop != begin) least = std::min(least, transaction);
+        return 0;
+    };
+    MDB_envinfo info{};
+    (void)mdb_reader_list(env_, take, &oldest);
+    if (mdb_env_info(env_, &info) != MDB_SUCCESS || oldest >= info.me_last_txnid) return 0;
+    return info.me_last_txnid - oldest;
 }
 
 EnvironmentStats Environment::stats() const {
