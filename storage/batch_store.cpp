@@ -42,6 +42,8 @@ struct BatchWrite {
     bool charged = false;
     std::function<void()> durable;
     std::size_t bytes = 0;
+    /// It is durable; the rest of its group may still wait for room.
+    bool stored = false;
 };
 
 /// How many bytes are used of each generation that was written in this life. Thread-safe.
@@ -230,10 +232,14 @@ class BatchStore::State {
 
     Result<void> write_group(std::span<BatchWrite> group) {
         std::map<std::uint64_t, std::vector<BatchWrite*>> generations;
-        for (BatchWrite& write : group)
-            generations[generation_of(write.entry.sealed_round)].push_back(&write);
+        for (BatchWrite& write : group) {
+            if (!write.stored) generations[generation_of(write.entry.sealed_round)].push_back(&write);
+        }
         for (const auto& [number, writes] : generations) {
             if (auto written = write_generation(number, writes); !written) return written;
+            // Should the next generation find no room, these would be taken for known when all is tried
+            // again.
+            for (BatchWrite* write : writes) write->stored = true;
         }
         for (const BatchWrite& write : group) cache_.insert(write.entry, write.batch);
         return {};

@@ -90,9 +90,29 @@ std::filesystem::path Generations::path(std::uint64_t number) const {
 }
 
 Result<GenerationPtr> Generations::obtain(std::uint64_t number) {
-    const std::lock_guard lock(mutex_);
-    if (number < lowest_) return GenerationPtr();
-    return open_locked(number, slots_[number]);
+    const std::lock_guard making(making_);
+    {
+        const std::lock_guard lock(mutex_);
+        if (number < lowest_) return GenerationPtr();
+        const auto known = slots_.find(number);
+        if (known != slots_.end()) return open_locked(number, known->second);
+    }
+    // Nobody else knows of it yet.
+    auto made = open_files(number);
+    if (!made) return made;
+    std::filesystem::path doomed;
+    {
+        const std::lock_guard lock(mutex_);
+        if (number >= lowest_) {
+            slots_[number] = {*made, ++uses_};
+            close_unused();
+            return made;
+        }
+        doomed = doom(number);
+    }
+    made->reset();
+    remove_files(doomed);
+    return GenerationPtr();
 }
 
 Result<GenerationPtr> Generations::find(std::uint64_t number) {
@@ -105,6 +125,14 @@ Result<GenerationPtr> Generations::find(std::uint64_t number) {
 Result<GenerationPtr> Generations::open_locked(std::uint64_t number, Slot& slot) {
     slot.used = ++uses_;
     if (slot.open) return slot.open;
+    auto opened = open_files(number);
+    if (!opened) return opened;
+    slot.open = *opened;
+    close_unused();
+    return opened;
+}
+
+Result<GenerationPtr> Generations::open_files(std::uint64_t number) const {
     lmdb::EnvironmentOptions options = options_;
     options.directory = path(number);
     // Also for one that was found: a crash may have come between its directory and its file.
@@ -114,11 +142,8 @@ Result<GenerationPtr> Generations::open_locked(std::uint64_t number, Slot& slot)
     if (!environment) return Unexpected{environment.error()};
     auto tables = (*environment)->tables({BatchTable::kName, BatchTable::kAuthorsName});
     if (!tables) return Unexpected{tables.error()};
-    slot.open = std::make_shared<Generation>(
+    return std::make_shared<Generation>(
         Generation{std::move(*environment), BatchTable((*tables)[0], (*tables)[1])});
-    GenerationPtr opened = slot.open;
-    close_unused();
-    return opened;
 }
 
 void Generations::close_unused() {
@@ -170,19 +195,24 @@ std::vector<GenerationPtr> Generations::open() const {
 }
 
 void Generations::remove(std::uint64_t number) {
-    auto doomed = path(number);
-    doomed += kRemoved;
+    std::filesystem::path doomed;
     {
         const std::lock_guard lock(mutex_);
         const auto found = slots_.find(number);
         if (found == slots_.end()) return;
         slots_.erase(found);
         lowest_ = std::max(lowest_, number + 1);
-        std::error_code error;
-        std::filesystem::rename(path(number), doomed, error);
-        if (error) doomed = path(number);
+        doomed = doom(number);
     }
     remove_files(doomed);
+}
+
+std::filesystem::path Generations::doom(std::uint64_t number) const {
+    auto doomed = path(number);
+    doomed += kRemoved;
+    std::error_code error;
+    std::filesystem::rename(path(number), doomed, error);
+    return error ? path(number) : doomed;
 }
 
 }  // namespace monodon::storage

@@ -284,13 +284,46 @@ TEST_CASE("a generation that is full takes no more that is offered, and stops no
     CHECK(store->usage().newest_bytes >= options.environment.map_limit);
     CHECK(store->usage().unreferenced_bytes < sequence * 110'000);
     // What a certificate names is needed for execution, and must not stand in the way of what follows.
-    const auto named = batch(ValidatorIndex{2}, 1, last, 3'000'000);
-    put_durably(*store, named);
+    for (std::uint64_t at = 1; at <= 30; ++at)
+        put_durably(*store, batch(ValidatorIndex{2}, at, last, 100'000));
+    const auto named = batch(ValidatorIndex{2}, 30, last, 100'000);
+    CHECK(store->usage().newest_bytes > 2 * options.environment.map_limit);
     put_durably(*store, batch(ValidatorIndex{1}, 200, Round{kGenerationRounds}), Standing::offered);
     CHECK_FALSE(store->stats().stalled);
     CHECK(store->get(named.entry.batch));
     store->set_highest_round(Round{kGenerationRounds});
     CHECK(store->usage().newest_bytes < options.environment.map_limit);
+}
+
+TEST_CASE("a group that waits for room in its second generation stays charged for its first") {
+    const TemporaryDirectory directory;
+    auto options = batch_options(directory.path());
+    options.ahead = 10 * kGenerationRounds;
+    std::atomic<bool> full{false};
+    std::atomic<bool> nothing_new{false};
+    options.environment.faults = [&](lmdb::DiskStep step) {
+        return full || (nothing_new && step == lmdb::DiskStep::make) ? ENOSPC : 0;
+    };
+    const auto store = open_batches(options);
+    put_durably(*store, batch(ValidatorIndex{0}, 1, Round{1}));
+    full = true;
+    Signal durable;
+    const auto put = [&](const SealedBatch& made, Standing standing) {
+        REQUIRE(store->put(made.entry, made.bytes, standing, [&] { durable.raise(); }));
+    };
+    put(batch(ValidatorIndex{0}, 2, Round{1}), Standing::named);
+    REQUIRE(eventually([&] { return store->stats().stalled.has_value(); }));
+    // These two wait together, and are one group then.
+    put(batch(ValidatorIndex{1}, 1, Round{1}, 10'000), Standing::offered);
+    put(batch(ValidatorIndex{1}, 2, Round{kGenerationRounds}, 10'000), Standing::offered);
+    nothing_new = true;
+    full = false;
+    REQUIRE(durable.wait());
+    const std::uint64_t errors = store->stats().errors;
+    REQUIRE(eventually([&] { return store->stats().errors > errors + 2; }));
+    nothing_new = false;
+    REQUIRE(durable.wait(3));
+    CHECK(store->usage().unreferenced_bytes == 2 * 3 * 4096);
 }
 
 TEST_CASE("an error of the disk is fatal for batches too") {
