@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """kill_loop.py MONODON [--loops N]: one validator after the other is killed (SIGKILL) under load and started
 again, N times. After each time: what was acknowledged as durable is there, no batch comes twice, and the
-commits of the restarted validator are those of the others. No transaction is executed twice: clients offer what
-was executed again, in other batches, after they have written over it."""
+commits of the restarted validator are those of the others. No transaction is executed twice: clients offer
+what was executed again, in other batches, after they have written over it."""
 
 import argparse
 import http.client
@@ -73,8 +73,8 @@ class Acknowledged:
 
 class Overwritten:
     """A client for each validator that has a value executed, has it overwritten, and then offers the first
-    transaction again to each of the others, byte for byte, as a client does that has lost its answer. Executed a
-    second time, in whatever batch and life, it would bring the old value back."""
+    transaction again to each of the others, byte for byte, as a client does that has lost its answer.
+    Executed a second time, in whatever batch and life, it would bring the old value back."""
 
     def __init__(self, committee):
         self.committee = committee
@@ -82,7 +82,9 @@ class Overwritten:
         self.offered_again = 0
         self.lock = threading.Lock()
         self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(name,), daemon=True) for name in committee.names]
+        self.threads = [
+            threading.Thread(target=self.run, args=(name,), daemon=True) for name in committee.names
+        ]
         for thread in self.threads:
             thread.start()
 
@@ -122,7 +124,8 @@ class Overwritten:
             values = self.committee.read_many(name, list(self.final))
             wrong = [key for key, value in zip(self.final, values) if value != "new"]
             check(not wrong, f"{name} has old values again in {len(wrong)} keys, for example {wrong[:3]}")
-        return f"{len(self.final)} values overwritten, {self.offered_again} old ones offered again: none came back"
+        return (f"{len(self.final)} values overwritten, {self.offered_again} old ones offered again: "
+                "none came back")
 
 
 class Phases:

@@ -273,7 +273,7 @@ TEST_CASE("meta pages that a writer is about to change are read again") {
     for (int attempt = 0; attempt < 20 && accepted == 0; ++attempt) {
         write_number(number + 20);
         std::thread writer([&] {
-            std::this_thread::sleep_for(std::chrono::milliseconds(8));
+            monodon::test::dawdle(std::chrono::milliseconds(8));
             write_number(number);
         });
         accepted += lmdb::check_meta_pages(data) ? 1 : 0;
