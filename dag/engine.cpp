@@ -50,6 +50,7 @@ Engine::State::State(EngineConfig config, const Committee& committee, std::optio
       rejoin_(committee, self_, config_.request_timeout),
       signing_(seat ? recovered.signing : SigningBound{}),
       members_(committee.size()),
+      handed_(recovered.executed),
       executed_(recovered.executed) {
     config_.retention = retention(config_);
     MONODON_CHECK(!self_ || committee_.contains(*self_));
@@ -78,7 +79,7 @@ void Engine::State::on(const Started&) {
     scan_wanted_ = graph_.highest() > graph_.floor();
     background_at_ = now_ + config_.background_sync;
     order();
-    for (const CommitPtr& commit : std::exchange(undelivered_, {})) execute_when_stored(commit);
+    hand_over();
     if (own_) {
         own_->durable = true;
         out_->emplace_back(Broadcast{own_->votes.header()});
@@ -137,7 +138,10 @@ void Engine::State::on(const PeerChanged& event) {
     if (event.connected) send_own(event.peer);
 }
 
-void Engine::State::on(const Executed& event) { executed_ = std::max(executed_, event.index); }
+void Engine::State::on(const Executed& event) {
+    executed_ = std::max(executed_, event.index);
+    if (started_) hand_over();
+}
 
 void Engine::State::on(const BatchLost& event) {
     const ValidatorIndex first{static_cast<std::uint16_t>(event.batch.digest.bytes[0] % committee_.size())};

@@ -174,11 +174,31 @@ void Engine::State::abandon_payload(Round anchor) {
 void Engine::State::release(const CommitDurable& durable) {
     durable_commit_ = durable.commit->claim();
     out_->emplace_back(Committed{durable.commit});
-    execute_when_stored(durable.commit);
+    undelivered_.push_back(durable.commit);
+    hand_over();
     collect(durable.floor);
     // A batch lives LIFE rounds, but one that nobody brought into the order for so long is found through the
     // reader.
     batches_.collect(below(durable.commit->anchor.round, 16 * config_.ordering.window));
+}
+
+/// Gives delivery what is durable, in order. A state that is far behind needs more commits than memory should
+/// hold: those that lie in the store come as execution gets on.
+void Engine::State::hand_over() {
+    while (handed_ < durable_commit_.index) {
+        CommitPtr commit;
+        if (!undelivered_.empty() && undelivered_.front()->index == next(handed_)) {
+            commit = std::move(undelivered_.front());
+            undelivered_.pop_front();
+        } else {
+            if (handed_.value() - std::min(handed_, executed_).value() >= kUnexecutedMax) return;
+            // That it is there and whole was seen when the state was recovered.
+            commit = reader_.commit(next(handed_));
+            MONODON_CHECK(commit != nullptr);
+        }
+        handed_ = commit->index;
+        execute_when_stored(commit);
+    }
 }
 
 void Engine::State::execute_when_stored(const CommitPtr& commit) {
@@ -248,11 +268,6 @@ void Engine::State::restore(RecoveredState& recovered) {
         note_anchors(*commit);
     }
     MONODON_CHECK(executed_ <= last_commit_.index);
-    const CommitIndex first = recovered.commits.empty() ? next(executed_) : recovered.commits.front()->index;
-    for (CommitIndex index = next(executed_); index < first; index = next(index)) {
-        undelivered_.push_back(reader_.commit(index));
-        MONODON_CHECK(undelivered_.back() != nullptr);
-    }
     for (const CommitPtr& commit : recovered.commits) {
         if (commit->index > executed_) undelivered_.push_back(commit);
     }

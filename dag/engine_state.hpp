@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -112,6 +113,7 @@ class Engine::State {
     void reinject_payload(Round anchor);
     void abandon_payload(Round anchor);
     void release(const CommitDurable& durable);
+    void hand_over();
     void execute_when_stored(const CommitPtr& commit);
     void collect(Round floor);
     void restore(RecoveredState& recovered);
@@ -215,7 +217,10 @@ class Engine::State {
     std::vector<ValidatorStatus> members_;
     /// Ordered and skipped anchors of the rounds in the graph, for people.
     std::map<Round, ValidatorIndex> anchors_;
-    std::vector<CommitPtr> undelivered_;
+    /// Durable commits that delivery does not have yet, the newest of them; those below are in the store.
+    std::deque<CommitPtr> undelivered_;
+    /// The last commit that delivery was given.
+    CommitIndex handed_;
     CommitClaim last_commit_;
     CommitClaim durable_commit_;
     CommitIndex executed_;

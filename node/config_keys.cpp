@@ -320,7 +320,7 @@ void add_data_keys(Table& table) {
     table.bytes("storage.consensus_map", MONODON_FIELD(storage.consensus_map), 64 * kMiB, 64 * kTiB,
                 "Limit of the address space of consensus/: certificates, votes, commits.");
     table.bytes("storage.batch_map", MONODON_FIELD(storage.batch_map), 64 * kMiB, 64 * kTiB,
-                "Limit of the address space of each generation below batches/.");
+                "Size at which a generation below batches/ (1,024 rounds) takes no more offered batches.");
     table.bytes("storage.state_map", MONODON_FIELD(storage.state_map), 64 * kMiB, 64 * kTiB,
                 "Limit of the address space of state/: what the application keeps.");
     table.bytes("storage.batch_cache", MONODON_FIELD(storage.batch_cache), 0, 64 * kGiB,

@@ -48,9 +48,7 @@ Result<void> load(storage::lmdb::Environment& environment, const KvTables& table
     meta = *decoded;
     if (auto loaded = load_buckets(*transaction, tables.buckets, tree); !loaded) return loaded;
     if (tree.root() != meta.summary.root.root) {
-        return storage::fail(StoreError::damaged,
-                             "the bucket hashes of the state do not give its root: remove the state "
-                             "directory, and the commits are applied again");
+        return storage::fail(StoreError::damaged, "the bucket hashes of the state do not give its root");
     }
     const auto found = KvRow::get(*transaction, tables.state, kv_recent_row());
     if (!found) return Unexpected{found.error()};

@@ -61,6 +61,7 @@ class KvStore final : public Application {
     [[nodiscard]] StateRoot root() const { return summary().root; }
     [[nodiscard]] KvSummary summary() const;
     [[nodiscard]] storage::lmdb::EnvironmentStats stats() const { return environment_->stats(); }
+    [[nodiscard]] const storage::lmdb::Environment& environment() const { return *environment_; }
 
  private:
     std::unique_ptr<storage::lmdb::Environment> environment_;

@@ -219,6 +219,9 @@ void add_store(Families& out, const StoreSnapshot& store) {
                   labels);
         out.gauge("store_oldest_reader_seconds", "Age of the oldest read transaction.",
                   environment.oldest_reader_seconds, labels);
+        out.gauge("store_oldest_reader_transactions",
+                  "Transactions by which the oldest reader of any process is behind.",
+                  static_cast<double>(environment.oldest_reader_behind), labels);
         out.gauge("store_file_bytes", "Bytes of an environment on the disk.", number(environment.file_bytes),
                   labels);
         if (!environment.writer) continue;

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
@@ -119,7 +120,9 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
     batches.environment.map_limit = settings.batch_map;
     batches.fatal = fatal_handler("batches");
     batches.damaged = [this](const Digest& batch, dag::Round sealed) {
-        if (engine_) engine_->post(dag::BatchLost{{batch, sealed}});
+        // The start looks for our own batches before there is an engine, and on one thread.
+        if (!engine_) return lost_at_start_.push_back(dag::BatchLost{{batch, sealed}});
+        engine_->post(dag::BatchLost{{batch, sealed}});
     };
     batches.life = genesis_.ordering().batch_life;
     batches.cache_bytes = settings.batch_cache;
@@ -157,15 +160,7 @@ Expected<void, StartFailure> Node::Impl::open_stores() {
 }
 
 std::string Node::Impl::without_state() const {
-    const dag::CommitIndex floor = reader_->progress().commit_floor;
-    if (floor == dag::CommitIndex{0}) {
-        return fmt::format(
-            "; what is in it follows from the commits: move {} away and start again to execute them anew",
-            home_.state().string());
-    }
-    return fmt::format(
-        "; the commits up to {} have left the store: restore {} from a backup of the same time",
-        floor.value(), home_.state().string());
+    return "; " + storage::instead_of_state(home_.state(), reader_->progress().commit_floor);
 }
 
 Expected<void, StartFailure> Node::Impl::recover() {
@@ -199,8 +194,8 @@ Expected<void, StartFailure> Node::Impl::recover() {
             kExitStoreDamaged,
             fmt::format(
                 "the state has applied commit {}, but the consensus store ends at {}: the two are not "
-                "of one time; remove {} to execute again from the commits",
-                executed.value(), recovered_->progress.last_commit.value(), home_.state().string()));
+                "of one time{}",
+                executed.value(), recovered_->progress.last_commit.value(), without_state()));
     }
     if (const auto foreign = foreign_signature(); foreign) return failed(kExitStoreDamaged, *foreign);
     if (executed < recovered_->progress.commit_floor) {
@@ -291,6 +286,7 @@ Expected<void, StartFailure> Node::Impl::listen() {
     // Its own batches of an earlier life come before the first commit that names them.
     worker_->start();
     engine_->start();
+    for (const dag::BatchLost& lost : std::exchange(lost_at_start_, {})) engine_->post(lost);
     const auto port = network_->start();
     if (!port) return failed(kExitConfiguration, "net.listen: " + port.error());
     const auto configured = parse_host_port(settings.net.listen);
@@ -334,6 +330,7 @@ Expected<void, StartFailure> Node::Impl::listen() {
 
 void Node::Impl::keep_house() {
     watch_room();
+    check_readers();
     repair_certificates();
     look_after_peers();
     storage::apply_retention(*reader_, *consensus_, *batches_, retention_, application_->durable_index());

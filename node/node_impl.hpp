@@ -105,6 +105,7 @@ class Node::Impl {
     // node_room.cpp
     [[nodiscard]] Room room() const;
     void watch_room();
+    void check_readers();
     void repair_certificates();
 
     // node.cpp
@@ -131,6 +132,8 @@ class Node::Impl {
     storage::RetentionOptions retention_;
     std::optional<storage::Recovered> recovered_;
     Repair repair_;
+    /// Batches whose bodies were found damaged before there was an engine to fetch them.
+    std::vector<dag::BatchLost> lost_at_start_;
 
     /// Sockets, timers, HTTP.
     std::unique_ptr<Pool> io_;
@@ -160,6 +163,7 @@ class Node::Impl {
     std::atomic<Duration::rep> commit_time_ = 0;
     // Of housekeeping.
     Time standings_stored_{};
+    Time readers_checked_{};
     std::vector<std::uint32_t> ratings_;
     std::mt19937_64 random_{std::random_device{}()};
     /// Keeps notes in the order in which they were taken.

@@ -20,6 +20,7 @@ Room Node::Impl::room() const {
     room.maps = {
         {"consensus", consensus_->environment().stats().used_bytes, settings.consensus_map},
         {"state", application_->stats().used_bytes, settings.state_map},
+        {"batches", batches_->usage().newest_bytes, settings.batch_map},
     };
     for (const storage::WriterStats& stats : {consensus_->stats(), batches_->stats()}) {
         if (stats.stalled && room.stalled.empty()) room.stalled = *stats.stalled;
@@ -60,7 +61,18 @@ void Node::Impl::watch_room() {
     }
 }
 
+/// A process that looked at a store and died would keep its pages from being used again.
+void Node::Impl::check_readers() {
+    constexpr auto kEvery = std::chrono::minutes(1);
+    if (net::now() - readers_checked_ < kEvery) return;
+    readers_checked_ = net::now();
+    consensus_->environment().check_readers();
+    batches_->check_readers();
+    application_->environment().check_readers();
+}
+
 void Node::Impl::repair_certificates() {
+    repair_.forget(reader_->progress().store_floor);
     for (const Repair::Ask& ask : repair_.due(net::now(), [this] { return choose_member(); })) {
         router_->fetch_round(ask.member, ask.round,
                              [this](const std::vector<dag::VerifiedCertificate>& certificates) {

@@ -143,16 +143,19 @@ StatusSnapshot Node::Impl::status() const {
 StoreSnapshot Node::Impl::store() const {
     StoreSnapshot snapshot;
     const Settings::Storage& limits = options_.config.settings().storage;
-    const auto add = [&](std::string name, const storage::lmdb::EnvironmentStats& stats, std::uint64_t limit,
+    const auto add = [&](std::string name, const storage::lmdb::Environment& environment, std::uint64_t limit,
                          std::optional<storage::WriterStats> writer) {
+        const storage::lmdb::EnvironmentStats stats = environment.stats();
         snapshot.environments.push_back({std::move(name), stats.map_bytes, stats.used_bytes, stats.file_bytes,
-                                         limit, stats.oldest_reader_seconds, std::move(writer)});
+                                         limit, stats.oldest_reader_seconds,
+                                         environment.oldest_reader_behind(), std::move(writer)});
     };
     const auto usage = batches_->usage();
-    add("consensus", consensus_->environment().stats(), limits.consensus_map, consensus_->stats());
-    snapshot.environments.push_back(
-        {"batches", 0, usage.disk_bytes, usage.disk_bytes, 0, 0, batches_->stats()});
-    add("state", application_->stats(), limits.state_map, std::nullopt);
+    add("consensus", consensus_->environment(), limits.consensus_map, consensus_->stats());
+    snapshot.environments.push_back({"batches", 0, usage.disk_bytes, usage.disk_bytes, 0,
+                                     usage.oldest_reader_seconds, usage.oldest_reader_behind,
+                                     batches_->stats()});
+    add("state", application_->environment(), limits.state_map, std::nullopt);
     snapshot.oldest_commit = reader_->first_commit().value_or(dag::CommitIndex{}).value();
     snapshot.newest_commit = reader_->last_commit().value_or(dag::CommitIndex{}).value();
     snapshot.free_disk_bytes = free_disk_;

@@ -190,6 +190,8 @@ struct StoreSnapshot {
         std::uint64_t map_limit = 0;
         /// How long the oldest read transaction has been open: what it sees can not be used again.
         double oldest_reader_seconds = 0;
+        /// How many transactions the oldest reader of any process is behind.
+        std::uint64_t oldest_reader_behind = 0;
         /// Absent where somebody else's thread writes: state.
         std::optional<storage::WriterStats> writer;
     };

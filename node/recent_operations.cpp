@@ -76,10 +76,8 @@ Result<void> RecentOperations::load(const storage::lmdb::Transaction& transactio
     }
     if (!row) return Unexpected{row.error()};
     if (filling.chain == head.chain && filling.count == head.count && before.chain == head.before) return {};
-    return storage::fail(
-        storage::StoreError::damaged,
-        "the operations that the state remembers are not those of its root: remove the state "
-        "directory, and the commits are applied again");
+    return storage::fail(storage::StoreError::damaged,
+                         "the operations that the state remembers are not those of its root");
 }
 
 bool RecentOperations::contains(const Segments& ids, const Digest& id, const RecentHead& head) const {

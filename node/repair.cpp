@@ -1,12 +1,31 @@
 #include "node/repair.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace monodon::node {
 
 void Repair::damaged(dag::Slot slot) {
     const std::lock_guard lock(mutex_);
-    if (open_.size() < kOpenMax) open_.try_emplace(slot);
+    if (open_.contains(slot)) return;
+    if (open_.size() == kOpenMax) {
+        const auto most = std::max_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
+            return a.second.asked < b.second.asked;
+        });
+        if (turns(most->second) == 0) return;
+        open_.erase(most);
+    }
+    open_.try_emplace(slot);
+}
+
+void Repair::forget(dag::Round store_floor) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(open_, [&](const auto& each) { return each.first.round <= store_floor; });
+}
+
+std::uint64_t Repair::turns(const Open& open) const {
+    const std::size_t others = self_ ? members_ - 1 : members_;
+    return open.asked / std::max<std::size_t>(others, 1);
 }
 
 std::vector<Repair::Ask> Repair::due(Time now, const std::function<dag::ValidatorIndex()>& choose) {
@@ -17,7 +36,7 @@ std::vector<Repair::Ask> Repair::due(Time now, const std::function<dag::Validato
     for (auto& [slot, open] : open_) {
         if (open.due > now) continue;
         if (asks.size() == kAsksPerRound && !rounds.contains(slot.round)) break;
-        open.due = now + kPause;
+        open.due = now + kPause * (1 << std::min(turns(open), kDoublings));
         // Slots of one round share a request.
         const std::uint64_t turn = open.asked++;
         if (!rounds.insert(slot.round).second) continue;

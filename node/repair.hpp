@@ -12,9 +12,9 @@
 namespace monodon::node {
 
 /// Which certificates do not verify any more in our store, and whom to ask for each: one round a request, the
-/// member that is chosen first and then each other one in turn, at most `kOpenMax` at a time (a peer that
-/// reads an old range can make us find many; what is beyond is found again at the next read). Thread-safe;
-/// performs nothing itself.
+/// member that is chosen first and then each other one in turn, more and more rarely, at most `kOpenMax` at a
+/// time (a peer that reads an old range can make us find many; what is beyond is found again at the next
+/// read, and one that nobody seems to have gives way to it). Thread-safe; performs nothing itself.
 class Repair {
  public:
     /// `members` is the size of the committee.
@@ -22,6 +22,8 @@ class Repair {
 
     /// Found at a read.
     void damaged(dag::Slot slot);
+    /// Slots of these rounds and below are pruned here, and soon everywhere: they are not asked for any more.
+    void forget(dag::Round store_floor);
     /// The requests that are due, each of one round.
     struct Ask {
         dag::ValidatorIndex member;
@@ -38,13 +40,18 @@ class Repair {
  private:
     static constexpr std::size_t kOpenMax = 256;
     static constexpr std::size_t kAsksPerRound = 8;
+    /// Doubled with each turn in which no member had it, up to 128 times: about four minutes.
     static constexpr Duration kPause = std::chrono::seconds(2);
+    static constexpr std::uint64_t kDoublings = 7;
 
     struct Open {
         Time due{};
         std::uint64_t asked = 0;
         dag::ValidatorIndex first;
     };
+
+    /// How often all others were asked.
+    [[nodiscard]] std::uint64_t turns(const Open& open) const;
 
     std::optional<dag::ValidatorIndex> self_;
     std::size_t members_;

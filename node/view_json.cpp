@@ -98,7 +98,8 @@ std::string to_json(const StoreSnapshot& store) {
                          {"map_bytes", environment.map_bytes},
                          {"used_bytes", environment.used_bytes},
                          {"file_bytes", environment.file_bytes},
-                         {"oldest_reader_s", environment.oldest_reader_seconds}};
+                         {"oldest_reader_s", environment.oldest_reader_seconds},
+                         {"oldest_reader_behind", environment.oldest_reader_behind}};
         if (environment.map_limit > 0) {
             row["map_limit_bytes"] = environment.map_limit;
             row["map_use_percent"] = 100.0 * static_cast<double>(environment.used_bytes) /

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "net/core/check.hpp"
@@ -23,6 +24,9 @@ constexpr std::size_t kCopiedBytesPerBatch = 32 * 1024;
 /// Branch pages, list of free pages.
 constexpr std::size_t kTreeBytes = std::size_t{1} << 20;
 
+/// How far a generation grows for batches that are named: more than any disk, within the address space.
+constexpr std::size_t kMapCeiling = std::size_t{16} << 40;
+
 /// What a batch makes new: pages of its own, or its share of leaves that are half full; and a row by author.
 std::size_t new_bytes(std::size_t bytes) { return bytes + std::min(2 * kPageBytes, 3 * bytes); }
 
@@ -38,7 +42,36 @@ struct BatchWrite {
     bool charged = false;
     std::function<void()> durable;
     std::size_t bytes = 0;
+    /// It is durable; the rest of its group may still wait for room.
+    bool stored = false;
 };
+
+/// How many bytes are used of each generation that was written in this life. Thread-safe.
+class FillLevels {
+ public:
+    void set(std::uint64_t generation, std::uint64_t bytes) {
+        const std::lock_guard lock(mutex_);
+        bytes_[generation] = bytes;
+    }
+    [[nodiscard]] std::uint64_t of(std::uint64_t generation) const {
+        const std::lock_guard lock(mutex_);
+        const auto found = bytes_.find(generation);
+        return found == bytes_.end() ? 0 : found->second;
+    }
+    void forget(std::uint64_t generation) {
+        const std::lock_guard lock(mutex_);
+        bytes_.erase(generation);
+    }
+
+ private:
+    mutable std::mutex mutex_;
+    std::map<std::uint64_t, std::uint64_t> bytes_;
+};
+
+lmdb::EnvironmentOptions growing(lmdb::EnvironmentOptions options) {
+    options.map_limit = std::max(options.map_limit, kMapCeiling);
+    return options;
+}
 
 }  // namespace
 
@@ -74,6 +107,8 @@ class BatchStore::State {
         BatchWrite write{entry, std::move(bytes), false, std::move(durable), entry.bytes + kBatchOverhead};
         if (standing == Standing::offered) {
             if (entry.sealed_round < below(highest(), options_.life)) return Unexpected{PutError::too_old};
+            if (sizes_.of(generation_of(entry.sealed_round)) >= options_.environment.map_limit)
+                return Unexpected{PutError::busy};
             const auto charge = unreferenced_.charge(entry);
             if (charge == Unreferenced::Charge::refused) return Unexpected{PutError::author_full};
             write.charged = charge == Unreferenced::Charge::charged;
@@ -118,9 +153,10 @@ class BatchStore::State {
         const std::uint64_t generation = generation_of(sealed);
         const auto read = [&](const BatchTable& table,
                               const lmdb::Transaction& transaction) -> Result<Found> {
-            auto listed = table.by_author(transaction, epoch, author, after, most);
-            if (!listed) return Unexpected{listed.error()};
-            return Found{std::move(*listed)};
+            auto found = table.by_author(transaction, epoch, author, after, most);
+            if (!found) return Unexpected{found.error()};
+            for (const Failure& each : found->damaged) damage_.note(each);
+            return Found{std::move(found->listed)};
         };
         return search<Found>(std::span(&generation, 1), read).listed;
     }
@@ -148,6 +184,7 @@ class BatchStore::State {
         for (const Generations::Size& size : generations_->sizes()) {
             if (!removable(size.number, floor())) return;
             generations_->remove(size.number);
+            sizes_.forget(size.number);
             unreferenced_.forget_below(next(last_round_of(size.number)));
         }
     }
@@ -162,13 +199,24 @@ class BatchStore::State {
         return {};
     }
 
+    void check_readers() const {
+        for (const GenerationPtr& open : generations_->open()) open->environment->check_readers();
+    }
     [[nodiscard]] WriterStats stats() const { return writer_.stats(); }
     [[nodiscard]] Usage usage() const {
         Usage usage;
         const auto sizes = generations_->sizes();
         for (const Generations::Size& size : sizes) usage.disk_bytes += size.disk_bytes;
         usage.generations = sizes.size();
-        usage.open_generations = generations_->open_count();
+        usage.newest_bytes = sizes_.of(generation_of(highest()));
+        for (const GenerationPtr& open : generations_->open()) {
+            const lmdb::Environment& environment = *open->environment;
+            ++usage.open_generations;
+            usage.oldest_reader_seconds =
+                std::max(usage.oldest_reader_seconds, environment.stats().oldest_reader_seconds);
+            usage.oldest_reader_behind =
+                std::max(usage.oldest_reader_behind, environment.oldest_reader_behind());
+        }
         usage.cache_bytes = cache_.bytes();
         usage.unreferenced_bytes = unreferenced_.most();
         usage.damaged = damage_.count();
@@ -184,10 +232,14 @@ class BatchStore::State {
 
     Result<void> write_group(std::span<BatchWrite> group) {
         std::map<std::uint64_t, std::vector<BatchWrite*>> generations;
-        for (BatchWrite& write : group)
-            generations[generation_of(write.entry.sealed_round)].push_back(&write);
+        for (BatchWrite& write : group) {
+            if (!write.stored) generations[generation_of(write.entry.sealed_round)].push_back(&write);
+        }
         for (const auto& [number, writes] : generations) {
             if (auto written = write_generation(number, writes); !written) return written;
+            // Should the next generation find no room, these would be taken for known when all is tried
+            // again.
+            for (BatchWrite* write : writes) write->stored = true;
         }
         for (const BatchWrite& write : group) cache_.insert(write.entry, write.batch);
         return {};
@@ -215,6 +267,7 @@ class BatchStore::State {
             return {};
         };
         if (auto written = lmdb::write_growing(environment, room, fill); !written) return written;
+        sizes_.set(number, environment.stats().used_bytes);
         reserved_.insert(number);
         give_back_reserves();
         // A batch that was stored before takes no more room now.
@@ -262,6 +315,7 @@ class BatchStore::State {
     const BatchOptions options_;
     std::unique_ptr<Generations> generations_;
     BatchCache cache_;
+    FillLevels sizes_;
     Unreferenced unreferenced_;
     /// Generations that were written and may have room reserved. Of the writing thread.
     std::set<std::uint64_t> reserved_;
@@ -273,7 +327,7 @@ class BatchStore::State {
 };
 
 Result<std::unique_ptr<BatchStore>> BatchStore::open(BatchOptions options) {
-    auto generations = std::make_unique<Generations>(options.environment, options.open_generations);
+    auto generations = std::make_unique<Generations>(growing(options.environment), options.open_generations);
     if (auto scanned = generations->scan(); !scanned) return Unexpected{scanned.error()};
     auto state = std::make_unique<State>(std::move(options), std::move(generations));
     return std::unique_ptr<BatchStore>(new BatchStore(std::move(state)));
@@ -303,6 +357,7 @@ void BatchStore::referenced(std::span<const dag::PayloadEntry> entries) { state_
 void BatchStore::set_highest_round(dag::Round round) { state_->set_highest_round(round); }
 void BatchStore::prune(dag::Round store_floor) { state_->prune(store_floor); }
 dag::Round BatchStore::floor_for_bytes(std::uint64_t bytes) const { return state_->floor_for_bytes(bytes); }
+void BatchStore::check_readers() const { state_->check_readers(); }
 WriterStats BatchStore::stats() const { return state_->stats(); }
 BatchStore::Usage BatchStore::usage() const { return state_->usage(); }
 

@@ -19,7 +19,10 @@ inline constexpr std::uint64_t kGenerationRounds = 1024;
 inline constexpr std::size_t kBatchOverhead = 16 + dag::kPayloadEntryBytes + 2 * 8;
 
 struct BatchOptions {
-    /// The directory of the generations, and how each is opened; made if it is not there.
+    /// The directory of the generations, and how each is opened; made if it is not there. A generation that
+    /// has reached `map_limit` takes no more offered batches. What is named still goes in, as long as the
+    /// disk has room: the committee has agreed to execute it, and what waited for ever in front of the writer
+    /// would keep the batches of all later generations waiting with it.
     lmdb::EnvironmentOptions environment;
     FatalHandler fatal;
     /// Called, if given, when the body of a batch does not verify: it is to be fetched and put again. With
@@ -53,7 +56,7 @@ enum class PutError : std::uint8_t {
     too_far_ahead,  ///< sealed more than `ahead` rounds above our highest
     too_old,        ///< can not be executed any more, or its generation has left
     author_full,    ///< the author's unreferenced bytes are at their limit
-    busy,           ///< the writer is behind, or its disk is full
+    busy,           ///< the writer is behind, or its disk or this generation is full
 };
 [[nodiscard]] std::string_view describe(PutError error);
 
@@ -103,14 +106,22 @@ class BatchStore {
     /// may stay. The newest generation always stays.
     [[nodiscard]] dag::Round floor_for_bytes(std::uint64_t bytes) const;
 
+    /// Frees the slots of readers that died, in the generations that are open; once a minute.
+    void check_readers() const;
+
     [[nodiscard]] WriterStats stats() const;
     struct Usage {
         std::uint64_t disk_bytes = 0;
+        /// Of the generation in which batches are sealed now; to be held against its `map_limit`.
+        std::uint64_t newest_bytes = 0;
         std::uint64_t cache_bytes = 0;
         /// The most of any author.
         std::uint64_t unreferenced_bytes = 0;
         std::size_t generations = 0;
         std::size_t open_generations = 0;
+        /// Of the generations that are open, as in EnvironmentStats and Environment::oldest_reader_behind().
+        double oldest_reader_seconds = 0;
+        std::uint64_t oldest_reader_behind = 0;
         /// Reads that failed since the start.
         std::uint64_t damaged = 0;
     };

@@ -163,7 +163,6 @@ class ConsensusStore::State {
     }
 
     Result<bool> idle() {
-        environment_->check_readers();
         if (!pending() && notes_waiting() == 0) return false;
         std::size_t slice = 0;
         if (pending()) {

@@ -114,6 +114,7 @@ class StoreCheck {
         check_authors();
         check_references();
         check_commits();
+        check_marked();
         if (auto votes = tables_.votes.all(transaction_, committee_.epoch()); !votes) {
             report(found_.faults, "{}", votes.error().text);
         }
@@ -237,13 +238,31 @@ class StoreCheck {
 
     void check_marks(const dag::Commit& commit) {
         for (const dag::HeaderRef& ref : commit.certificates) {
+            const auto mark = tables_.commits.mark(transaction_, ref.digest);
+            const bool marked = mark && *mark == commit.index;
+            marked_ += marked && commit.index > progress_.commit_floor ? 1 : 0;
             // Its mark has left with it.
             if (ref.round <= progress_.store_floor) continue;
-            const auto mark = tables_.commits.mark(transaction_, ref.digest);
-            if (!mark || *mark != commit.index) {
+            if (!marked) {
                 report(found_.indices, "{} is not marked with commit {}", name(ref.slot()),
                        commit.index.value());
             }
+        }
+    }
+
+    /// A certificate is in one commit: what is marked and was not met in a commit is in none.
+    void check_marked() {
+        std::uint64_t rows = 0;
+        walk(tables_.commits.marks(transaction_), [&](lmdb::Row row) {
+            const auto payload = open_record(row.key, row.value);
+            const auto index = payload ? read_index_key(*payload) : std::nullopt;
+            // A row that is damaged is reported with its table; commits at the floor have left or are
+            // leaving.
+            rows += index && *index > progress_.commit_floor ? 1 : 0;
+        });
+        if (rows != marked_) {
+            report(found_.indices, "{} certificates are marked as committed, the commits name {} of them",
+                   rows, marked_);
         }
     }
 
@@ -252,6 +271,8 @@ class StoreCheck {
     const dag::Committee& committee_;
     Progress progress_;
     Consistency found_;
+    /// Certificates that are marked with the commit that names them.
+    std::uint64_t marked_ = 0;
 };
 
 }  // namespace

@@ -122,10 +122,10 @@ struct BackupReport {
     dag::CommitClaim last_commit;
     dag::Round highest_round;
 };
-/// Copies state, then consensus, then batches, each as of one moment. The copy is marked before anything is
-/// in it: a node that starts on it asks the others where they last saw it before it signs anything. Also
-/// beside a running node. Keys, configuration and local checkpoints are not copied. What was made is removed
-/// if it fails.
+/// Copies state, then consensus, then the batches that are there after it, each as of one moment. The copy is
+/// marked before anything is in it: a node that starts on it asks the others where they last saw it before it
+/// signs anything. Also beside a running node. Keys, configuration and local checkpoints are not copied. What
+/// was made is removed if it fails.
 [[nodiscard]] Result<BackupReport> backup_home(const std::filesystem::path& home,
                                                const BackupOptions& options);
 
@@ -133,9 +133,9 @@ struct CompactReport {
     std::uint64_t bytes_before = 0;
     std::uint64_t bytes_after = 0;
 };
-/// Writes each environment again without its free pages, and puts it in the place of the old one. The indices
-/// of certificates are written anew first. `damaged`, and nothing was done, if the structure of one is not
-/// whole.
+/// Writes each environment again without its free pages, row by row where some belong to nothing, and puts it
+/// in the place of the old one. The indices of certificates and batches are written anew first. `damaged`,
+/// and nothing was done, if the structure of one is not whole.
 [[nodiscard]] Result<CompactReport> compact_home(const std::filesystem::path& home,
                                                  const DoctorObserver& observe);
 

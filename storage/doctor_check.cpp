@@ -55,6 +55,7 @@ class HomeCheck {
             consensus = true;
             if (sound) check_consensus(each);
         }
+        report_state();
         check_marks(consensus);
         check_generations();
         report_.complete = true;
@@ -95,12 +96,34 @@ class HomeCheck {
     void ask_executed(const EnvironmentPath& state) {
         if (!options_.executed) return;
         const auto executed = options_.executed(state.directory);
-        if (!executed) return report_.add({Severity::fatal, state.name, executed.error().text});
+        if (!executed) return add_state(state.name, executed.error().text);
         executed_ = *executed;
+    }
+
+    /// What is wrong with the state was found before the consensus store was read, which knows what to do.
+    void report_state() {
+        std::string advice =
+            "whether it can be made again from the commits, only a whole consensus store can tell";
+        if (commit_floor_) advice = instead_of_state(home_ / "state", *commit_floor_);
+        for (Finding& each : state_) {
+            each.text += "; " + advice;
+            report_.add(std::move(each));
+        }
+        // As many as are said are kept, the others are counted.
+        for (std::uint64_t at = 0; at < more_state_; ++at) report_.add({Severity::fatal, "state", advice});
+    }
+
+    void add_state(std::string place, std::string text) {
+        if (state_.size() == CheckReport::kFindingsMax) {
+            ++more_state_;
+        } else {
+            state_.push_back({Severity::fatal, std::move(place), std::move(text)});
+        }
     }
 
     /// Structure and rows. True if LMDB may read the file.
     bool check_environment(const EnvironmentPath& path) {
+        listing_ = {};
         lmdb::PageWalkOptions walk;
         walk.row = [&](std::string_view table, ByteView key, ByteView value) {
             check_row(path, table, key, value);
@@ -111,7 +134,7 @@ class HomeCheck {
         const auto found = lmdb::walk_pages(path.data(), walk);
         done_ += path.bytes;
         if (!found) {
-            report_.add({Severity::fatal, path.name, found.error().text});
+            report_structure(path, found.error().text);
             return false;
         }
         for (const std::string& fault : found->faults) report_structure(path, fault);
@@ -124,15 +147,18 @@ class HomeCheck {
             report_.tables.push_back({path.name, table.name, table.rows, table.bytes});
         report_.environments.push_back({path.name, path.bytes, found->live_pages * found->page_bytes,
                                         found->free_pages * found->page_bytes});
+        if (found->faults.empty() && !listing_.matches()) {
+            report_.add({Severity::healed, place(path, BatchTable::kAuthorsName),
+                         fmt::format("the batches are not those that are listed by author{}", kRewritten)});
+        }
         if (!found->complete && found->faults.empty()) ended_ = true;
         return found->complete && found->faults.empty();
     }
 
     void report_structure(const EnvironmentPath& path, const std::string& fault) {
+        if (path.name == "state") return add_state(path.name, fault);
         std::string advice = "keep a copy of the home and let the validator rejoin (`monodon init --rejoin`)";
-        if (path.name == "state") {
-            advice = "remove the directory state/: it is made again from the commits";
-        } else if (path.name != "consensus") {
+        if (path.name != "consensus") {
             advice = fmt::format("remove the directory {}: its batches are fetched again", path.name);
         }
         report_.add({Severity::fatal, path.name, fmt::format("{}; {}", fault, advice)});
@@ -143,13 +169,22 @@ class HomeCheck {
             if (!looked_at_later(table)) check_sum(path, table, key, value, severity_of(table));
         } else if (table == BatchTable::kName && path.name != "state") {
             const std::string fault = BatchTable::fault(committee_, key, value);
-            if (!fault.empty()) {
+            const auto listed = BatchTable::listed_under(key, value);
+            if (listed) listing_.stored += record_checksum(*listed, {});
+            if (!listed || !fault.empty()) {
+                listing_.whole = false;
                 report_.add({Severity::healed, place(path, table),
                              fmt::format("batch {}: {}; it is fetched again", to_hex(key), fault)});
             }
+        } else if (path.name == "state") {
+            if (!open_record(key, value))
+                add_state(place(path, table), fmt::format("the row {} is damaged", to_hex(key)));
+        } else if (open_record(key, value)) {
+            listing_.listed += record_checksum(key, {});
         } else {
-            const bool state = path.name == "state";
-            check_sum(path, table, key, value, state ? Severity::fatal : Severity::note);
+            listing_.whole = false;
+            report_.add({Severity::healed, place(path, table),
+                         fmt::format("the row {} is damaged{}", to_hex(key), kRewritten)});
         }
     }
 
@@ -169,6 +204,7 @@ class HomeCheck {
         auto tables = ConsensusTables::open(**environment);
         if (!tables) return report_.add({Severity::fatal, path.name, tables.error().text});
         check_identity(**environment, *tables);
+        read_floor(**environment, *tables);
         tell("consensus: indices and chain", done_);
         const Consistency found = verify_store(**environment, *tables, committee_);
         for (const std::string& text : found.faults) report_.add({Severity::fatal, path.name, text});
@@ -177,6 +213,14 @@ class HomeCheck {
             report_.add({Severity::healed, path.name, text + kRewritten});
         check_checkpoints(**environment, *tables);
         forecast(**environment, *tables);
+    }
+
+    void read_floor(const lmdb::Environment& environment, const ConsensusTables& tables) {
+        auto transaction = environment.read();
+        if (!transaction) return;
+        // A row that does not verify was reported with its table.
+        const auto progress = tables.metadata.progress(*transaction);
+        if (progress) commit_floor_ = progress->commit_floor;
     }
 
     void check_identity(const lmdb::Environment& environment, const ConsensusTables& tables) {
@@ -240,10 +284,7 @@ class HomeCheck {
         const dag::CommitIndex floor = recovered->progress.commit_floor;
         const bool hole = options_.executed && executed_ < floor;
         if (hole) {
-            report_.add({Severity::fatal, "state",
-                         fmt::format("it ends at commit {}, but the commits up to {} have left the store: "
-                                     "restore it from a backup of the same time",
-                                     executed_.value(), floor.value())});
+            add_state("state", fmt::format("it ends at commit {}", executed_.value()));
         }
         report_.forecast.starts = found.faults.empty() && !hole;
     }
@@ -253,12 +294,26 @@ class HomeCheck {
         return !ended_;
     }
 
+    /// The batches of a generation against their list by author, in whatever order either comes.
+    struct Listing {
+        /// Sums of the checksums of what is to be listed, and of what is.
+        std::uint64_t stored = 0;
+        std::uint64_t listed = 0;
+        /// No row on either side was damaged, and reported for it.
+        bool whole = true;
+        [[nodiscard]] bool matches() const { return !whole || stored == listed; }
+    };
+
     const std::filesystem::path& home_;
     const dag::Committee& committee_;
     const CheckOptions& options_;
+    Listing listing_;
     const std::vector<EnvironmentPath> environments_;
     CheckReport report_;
     dag::CommitIndex executed_;
+    std::vector<Finding> state_;
+    std::uint64_t more_state_ = 0;
+    std::optional<dag::CommitIndex> commit_floor_;
     std::uint64_t total_ = 0;
     std::uint64_t done_ = 0;
     bool ended_ = false;

@@ -51,12 +51,26 @@ class Copier {
 
     /// Gives the bytes of the new file, which is durable.
     Result<std::uint64_t> copy(const lmdb::Environment& environment, const std::filesystem::path& file) {
+        const Handle out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+        if (out.get() < 0) return cannot_write(file, errno);
+        auto moved = copy(environment, file, out, lmdb::Environment::Pages::live);
+        // Pages that are lost are found at the end only: then a copy that has them, too.
+        if (!moved && moved.error().error == StoreError::incompatible) {
+            if (::ftruncate(out.get(), 0) != 0 || ::lseek(out.get(), 0, SEEK_SET) != 0)
+                return cannot_write(file, errno);
+            moved = copy(environment, file, out, lmdb::Environment::Pages::all);
+        }
+        if (moved && ::fsync(out.get()) != 0) return cannot_write(file, errno);
+        return moved;
+    }
+
+ private:
+    Result<std::uint64_t> copy(const lmdb::Environment& environment, const std::filesystem::path& file,
+                               const Handle& out, lmdb::Environment::Pages pages) {
         std::array<int, 2> ends{-1, -1};
         if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot_write(file, errno);
         Handle from(ends[0]);
         Handle to(ends[1]);
-        const Handle out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (out.get() < 0) return cannot_write(file, errno);
         Result<void> copied;
         std::thread source([&] {
             // The signal of a closed pipe is for this thread and ends with it.
@@ -64,7 +78,7 @@ class Copier {
             sigemptyset(&signals);
             sigaddset(&signals, SIGPIPE);
             pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-            copied = environment.copy_to(to.get());
+            copied = environment.copy_to(to.get(), pages);
             to.close();
         });
         auto moved = move(from.get(), out.get(), file);
@@ -72,11 +86,9 @@ class Copier {
         source.join();
         if (!moved) return moved;
         if (!copied) return Unexpected{copied.error()};
-        if (::fsync(out.get()) != 0) return cannot_write(file, errno);
         return moved;
     }
 
- private:
     Result<std::uint64_t> move(int from, int to, const std::filesystem::path& file) {
         const auto begin = Clock::now();
         std::vector<Byte> buffer(std::size_t{1} << 20);
@@ -146,7 +158,7 @@ Result<void> finish_copy(const BackupOptions& options, BackupReport& report) {
 class Backup {
  public:
     Backup(const std::filesystem::path& home, const BackupOptions& options)
-        : options_(options), environments_(environments_of(home)) {
+        : home_(home), options_(options), environments_(environments_of(home)) {
         for (const EnvironmentPath& each : environments_) total_ += each.bytes;
     }
 
@@ -166,10 +178,19 @@ class Backup {
  private:
     Result<void> copy_all() {
         for (const EnvironmentPath& each : environments_) {
+            if (is_batches(each)) continue;
+            if (auto copied = copy_one(each); !copied) return copied;
+        }
+        // Listed only now: the node may have begun a generation since, and a certificate in the copy name a
+        // batch in it.
+        std::vector<EnvironmentPath> batches = environments_of(home_);
+        std::erase_if(batches, [](const EnvironmentPath& each) { return !is_batches(each); });
+        total_ = done_;
+        for (const EnvironmentPath& each : batches) total_ += each.bytes;
+        for (const EnvironmentPath& each : batches) {
             if (auto copied = copy_one(each); !copied) {
                 // Retention took it away meanwhile: nothing refers to it any more.
-                const bool left = each.name.starts_with("batches/") && !std::filesystem::exists(each.data());
-                if (!left) return copied;
+                if (std::filesystem::exists(each.data())) return copied;
             }
         }
         if (auto finished = finish_copy(options_, report_); !finished) return finished;
@@ -196,6 +217,9 @@ class Backup {
         return sync_directory(to);
     }
 
+    static bool is_batches(const EnvironmentPath& path) { return path.name.starts_with("batches/"); }
+
+    const std::filesystem::path& home_;
     const BackupOptions& options_;
     const std::vector<EnvironmentPath> environments_;
     BackupReport report_;
@@ -204,20 +228,109 @@ class Backup {
 };
 
 /// LMDB copies what it believes: what is damaged must not take the place of what could still be looked at.
-Result<void> check_structure(const EnvironmentPath& path) {
-    const auto walked = lmdb::walk_pages(path.data(), {});
-    if (!walked) return Unexpected{walked.error()};
-    if (walked->faults.empty()) return {};
+Result<lmdb::PageWalk> check_structure(const EnvironmentPath& path) {
+    auto walked = lmdb::walk_pages(path.data(), {});
+    if (!walked || walked->faults.empty()) return walked;
     return fail(StoreError::damaged,
                 fmt::format("{}: {}; `monodon db check` says more", path.name, walked->faults.front()));
 }
 
-Result<void> compact_one(const EnvironmentPath& path, const Copier::Told& told) {
+/// Writes the rows of one environment into another, in order.
+class Rewriter {
+ public:
+    Rewriter(lmdb::Environment& from, lmdb::Environment& to, const Copier::Told& told)
+        : from_(from), to_(to), told_(told) {}
+
+    Result<void> rewrite(const std::vector<const char*>& names) {
+        const auto sources = from_.tables(names);
+        if (!sources) return Unexpected{sources.error()};
+        const auto targets = to_.tables(names);
+        if (!targets) return Unexpected{targets.error()};
+        auto transaction = from_.read();
+        if (!transaction) return Unexpected{transaction.error()};
+        for (std::size_t at = 0; at < names.size(); ++at) {
+            auto done = rewrite(*transaction, sources->at(at), targets->at(at));
+            if (!done) return done;
+        }
+        return {};
+    }
+
+ private:
+    static constexpr std::size_t kBytesPerTransaction = std::size_t{8} << 20;
+
+    Result<void> rewrite(const lmdb::Transaction& transaction, lmdb::Table source, lmdb::Table target) {
+        auto cursor = transaction.cursor(source);
+        if (!cursor) return Unexpected{cursor.error()};
+        std::vector<lmdb::Row> rows;
+        std::size_t bytes = 0;
+        auto row = cursor->first();
+        for (; row && *row; row = cursor->next()) {
+            rows.push_back(**row);
+            bytes += (*row)->key.size() + (*row)->value.size() + kPerRow;
+            if (bytes < kBytesPerTransaction) continue;
+            if (auto done = write(target, rows, bytes); !done) return done;
+            rows.clear();
+            bytes = 0;
+        }
+        if (!row) return Unexpected{row.error()};
+        return write(target, rows, bytes);
+    }
+
+    Result<void> write(lmdb::Table target, const std::vector<lmdb::Row>& rows, std::size_t bytes) {
+        auto written =
+            lmdb::write_growing(to_, bytes, [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+                for (const lmdb::Row& row : rows) {
+                    if (auto put = transaction.append(target, row.key, row.value); !put) return put;
+                }
+                return {};
+            });
+        sum_ += bytes;
+        if (written && told_ && !told_(sum_)) return fail(StoreError::failed, "it was ended");
+        return written;
+    }
+
+    static constexpr std::size_t kPerRow = 32;
+    lmdb::Environment& from_;
+    lmdb::Environment& to_;
+    const Copier::Told& told_;
+    std::uint64_t sum_ = 0;
+};
+
+/// The rows of a file with lost pages, which LMDB does not copy without its free ones, into `fresh`.
+Result<void> rewrite_one(const EnvironmentPath& path, const lmdb::PageWalk& walk,
+                         const std::filesystem::path& fresh, const Copier::Told& told) {
+    const auto beside = path.directory / "rewritten";
+    std::error_code error;
+    std::filesystem::remove_all(beside, error);
+    std::vector<const char*> names;
+    for (const auto& table : walk.tables) names.push_back(table.name.c_str());
+    auto from = open_to_read(path.directory);
+    if (!from) return Unexpected{from.error()};
+    lmdb::EnvironmentOptions options;
+    options.directory = beside;
+    options.create = true;
+    options.map_limit = std::max<std::size_t>(options.map_limit, 4 * path.bytes);
+    auto to = lmdb::Environment::open(options);
+    if (!to) return Unexpected{to.error()};
+    auto done = Rewriter(**from, **to, told).rewrite(names);
+    if (done) (*to)->trim();
+    to->reset();
+    if (done) {
+        std::filesystem::rename(beside / "data.mdb", fresh, error);
+        if (error) done = fail(StoreError::failed, fmt::format("{}: {}", fresh.string(), error.message()));
+    }
+    std::filesystem::remove_all(beside, error);
+    return done;
+}
+
+Result<void> compact_one(const EnvironmentPath& path, const lmdb::PageWalk& walk, const Copier::Told& told) {
     auto fresh = path.data();
     fresh += ".compact";
     std::error_code ignored;
     std::filesystem::remove(fresh, ignored);
-    {
+    if (walk.lost_pages > 0) {
+        if (auto rewritten = rewrite_one(path, walk, fresh, told); !rewritten) return rewritten;
+    } else {
         auto environment = open_to_read(path.directory);
         if (!environment) return Unexpected{environment.error()};
         auto bytes = Copier(std::chrono::hours(24), told).copy(**environment, fresh);
@@ -251,7 +364,13 @@ Result<CompactReport> compact_home(const std::filesystem::path& home, const Doct
         if (each.name == "consensus") {
             if (auto rebuilt = rebuild_indices(each.directory); !rebuilt) return Unexpected{rebuilt.error()};
         }
-        auto compacted = compact_one(each, [&](std::uint64_t bytes) {
+        if (each.name.starts_with("batches/")) {
+            if (auto rebuilt = rebuild_batch_list(each.directory); !rebuilt)
+                return Unexpected{rebuilt.error()};
+        }
+        const auto walk = check_structure(each);
+        if (!walk) return Unexpected{walk.error()};
+        auto compacted = compact_one(each, *walk, [&](std::uint64_t bytes) {
             return !observe ||
                    observe({each.name, std::min(done + bytes, report.bytes_before), report.bytes_before});
         });

@@ -18,7 +18,7 @@ Result<void> sync_directory(const std::filesystem::path& directory) {
     const int error = errno;
     if (handle >= 0) ::close(handle);
     if (synced) return {};
-    return fail(StoreError::failed,
+    return fail(error == ENOSPC || error == EDQUOT ? StoreError::no_space : StoreError::failed,
                 fmt::format("cannot sync directory {}: {}", directory.string(), system_text(error)));
 }
 

@@ -26,8 +26,18 @@ void remove_files(const std::filesystem::path& directory) {
     }
 }
 
-/// What is not a store is found now, and not when a batch has to be written there. A crash may have come
-/// between the directory and its file.
+Result<void> give_back_reserve(const std::filesystem::path& data_file) {
+    const auto used = lmdb::used_file_bytes(data_file);
+    if (!used) return Unexpected{used.error()};
+    std::error_code error;
+    const auto size = std::filesystem::file_size(data_file, error);
+    // Without effect on what is stored, also if it fails.
+    if (!error && *used < size) std::filesystem::resize_file(data_file, *used, error);
+    return {};
+}
+
+/// What is not a store is found now, and not when a batch has to be written there, and what was reserved is
+/// given back. A crash may have come between the directory and its file.
 Result<void> inspect(const std::filesystem::path& directory) {
     const auto data_file = directory / "data.mdb";
     std::error_code error;
@@ -35,20 +45,13 @@ Result<void> inspect(const std::filesystem::path& directory) {
     if (there && !std::filesystem::exists(data_file, error)) return {};
     Result<void> sound = fail(StoreError::damaged, fmt::format("{} is no directory", directory.string()));
     if (there) sound = lmdb::check_meta_pages(data_file);
+    if (sound) sound = give_back_reserve(data_file);
     if (sound) return {};
     return fail(sound.error().error,
                 fmt::format("{}; this validator has acknowledged batches that were in it: restore it from a "
                             "backup, or move {} away to go on without them; those that are needed are "
                             "fetched again",
                             sound.error().text, directory.string()));
-}
-
-void give_back_reserve(const std::filesystem::path& data_file) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(data_file, error);
-    if (error) return;
-    const auto used = lmdb::used_file_bytes(data_file);
-    if (used && *used < size) std::filesystem::resize_file(data_file, *used, error);
 }
 
 }  // namespace
@@ -76,7 +79,6 @@ Result<void> Generations::scan() {
             remove_files(entry.path());
         } else if (const auto number = generation_number(name)) {
             if (auto sound = inspect(entry.path()); !sound) return sound;
-            give_back_reserve(entry.path() / "data.mdb");
             slots_.try_emplace(*number);
         }
     }
@@ -88,9 +90,29 @@ std::filesystem::path Generations::path(std::uint64_t number) const {
 }
 
 Result<GenerationPtr> Generations::obtain(std::uint64_t number) {
-    const std::lock_guard lock(mutex_);
-    if (number < lowest_) return GenerationPtr();
-    return open_locked(number, slots_[number]);
+    const std::lock_guard making(making_);
+    {
+        const std::lock_guard lock(mutex_);
+        if (number < lowest_) return GenerationPtr();
+        const auto known = slots_.find(number);
+        if (known != slots_.end()) return open_locked(number, known->second);
+    }
+    // Nobody else knows of it yet.
+    auto made = open_files(number);
+    if (!made) return made;
+    std::filesystem::path doomed;
+    {
+        const std::lock_guard lock(mutex_);
+        if (number >= lowest_) {
+            slots_[number] = {*made, ++uses_};
+            close_unused();
+            return made;
+        }
+        doomed = doom(number);
+    }
+    made->reset();
+    remove_files(doomed);
+    return GenerationPtr();
 }
 
 Result<GenerationPtr> Generations::find(std::uint64_t number) {
@@ -103,6 +125,14 @@ Result<GenerationPtr> Generations::find(std::uint64_t number) {
 Result<GenerationPtr> Generations::open_locked(std::uint64_t number, Slot& slot) {
     slot.used = ++uses_;
     if (slot.open) return slot.open;
+    auto opened = open_files(number);
+    if (!opened) return opened;
+    slot.open = *opened;
+    close_unused();
+    return opened;
+}
+
+Result<GenerationPtr> Generations::open_files(std::uint64_t number) const {
     lmdb::EnvironmentOptions options = options_;
     options.directory = path(number);
     // Also for one that was found: a crash may have come between its directory and its file.
@@ -112,11 +142,8 @@ Result<GenerationPtr> Generations::open_locked(std::uint64_t number, Slot& slot)
     if (!environment) return Unexpected{environment.error()};
     auto tables = (*environment)->tables({BatchTable::kName, BatchTable::kAuthorsName});
     if (!tables) return Unexpected{tables.error()};
-    slot.open = std::make_shared<Generation>(
+    return std::make_shared<Generation>(
         Generation{std::move(*environment), BatchTable((*tables)[0], (*tables)[1])});
-    GenerationPtr opened = slot.open;
-    close_unused();
-    return opened;
 }
 
 void Generations::close_unused() {
@@ -158,26 +185,34 @@ std::vector<Generations::Size> Generations::sizes() const {
     return sizes;
 }
 
-std::size_t Generations::open_count() const {
+std::vector<GenerationPtr> Generations::open() const {
     const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(
-        std::ranges::count_if(slots_, [](const auto& slot) { return slot.second.open != nullptr; }));
+    std::vector<GenerationPtr> open;
+    for (const auto& [number, slot] : slots_) {
+        if (slot.open) open.push_back(slot.open);
+    }
+    return open;
 }
 
 void Generations::remove(std::uint64_t number) {
-    auto doomed = path(number);
-    doomed += kRemoved;
+    std::filesystem::path doomed;
     {
         const std::lock_guard lock(mutex_);
         const auto found = slots_.find(number);
         if (found == slots_.end()) return;
         slots_.erase(found);
         lowest_ = std::max(lowest_, number + 1);
-        std::error_code error;
-        std::filesystem::rename(path(number), doomed, error);
-        if (error) doomed = path(number);
+        doomed = doom(number);
     }
     remove_files(doomed);
+}
+
+std::filesystem::path Generations::doom(std::uint64_t number) const {
+    auto doomed = path(number);
+    doomed += kRemoved;
+    std::error_code error;
+    std::filesystem::rename(path(number), doomed, error);
+    return error ? path(number) : doomed;
 }
 
 }  // namespace monodon::storage

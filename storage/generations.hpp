@@ -45,7 +45,8 @@ class Generations {
     };
     /// Ascending.
     [[nodiscard]] std::vector<Size> sizes() const;
-    [[nodiscard]] std::size_t open_count() const;
+    /// Those that are open now.
+    [[nodiscard]] std::vector<GenerationPtr> open() const;
     /// With its files. Numbers rise from call to call.
     void remove(std::uint64_t number);
 
@@ -54,12 +55,19 @@ class Generations {
         GenerationPtr open;
         std::uint64_t used = 0;
     };
+    /// Opens its files, or makes them.
+    [[nodiscard]] Result<GenerationPtr> open_files(std::uint64_t number) const;
     Result<GenerationPtr> open_locked(std::uint64_t number, Slot& slot);
     void close_unused();
+    /// Renames the files, so that a removal that is cut short is finished at the next start. Under `mutex_`.
+    [[nodiscard]] std::filesystem::path doom(std::uint64_t number) const;
     [[nodiscard]] std::filesystem::path path(std::uint64_t number) const;
 
     const lmdb::EnvironmentOptions options_;
     const std::size_t open_max_;
+    /// Held while a generation is made, which takes several syncs: readers of the others do not wait for it.
+    /// Before `mutex_`.
+    std::mutex making_;
     mutable std::mutex mutex_;
     std::map<std::uint64_t, Slot> slots_;
     std::uint64_t uses_ = 0;

@@ -97,8 +97,19 @@ std::string_view network_file_system_name(std::uint32_t magic) {
 
 Expected<void, HomeError> Home::create(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory)) return {};
-    if (auto made = make_private_directory(directory); !made) return unusable(made.error().text);
-    return make_empty_file(directory, kFresh);
+    // A crash between the directory and its mark would leave a home that is never new: the two come together.
+    const auto place = directory.has_filename() ? directory : directory.parent_path();
+    auto beside = place;
+    beside += ".new";
+    std::error_code error;
+    std::filesystem::remove_all(beside, error);
+    if (auto made = make_private_directory(beside); !made) return unusable(made.error().text);
+    if (auto marked = make_empty_file(beside, kFresh); !marked) return marked;
+    std::filesystem::rename(beside, place, error);
+    if (error) return unusable(fmt::format("{}: {}", place.string(), error.message()));
+    if (auto synced = sync_directory(place.has_parent_path() ? place.parent_path() : "."); !synced)
+        return unusable(synced.error().text);
+    return {};
 }
 
 Expected<Home, HomeError> Home::open(const std::filesystem::path& directory, const NetworkProbe& probe) {

@@ -59,6 +59,7 @@ class LocalCheckpoints::State {
             const std::lock_guard lock(mutex_);
             if (options_.every_rounds == 0 || wanted_) return;
             if (dag::distance(newest_, last_anchor) < options_.every_rounds) return;
+            if (std::chrono::steady_clock::now() < not_before_) return;
             wanted_ = true;
         }
         changed_.notify_all();
@@ -99,9 +100,15 @@ class LocalCheckpoints::State {
             const auto made = make();
             const std::lock_guard lock(mutex_);
             wanted_ = false;
-            if (made) continue;
+            if (made) {
+                failed_in_a_row_ = 0;
+                continue;
+            }
             ++stats_.failed;
             if (stopping_) return;
+            constexpr unsigned kDoublings = 6;
+            not_before_ = std::chrono::steady_clock::now() +
+                          options_.retry_after * (1U << std::min(failed_in_a_row_++, kDoublings));
             log::warn(log::Category::storage, "no local checkpoint; the next is made later",
                       {{"error", made.error().text}});
         }
@@ -270,6 +277,8 @@ class LocalCheckpoints::State {
     std::condition_variable changed_;
     CheckpointStats stats_;
     dag::Round newest_;
+    std::chrono::steady_clock::time_point not_before_{};
+    unsigned failed_in_a_row_ = 0;
     bool wanted_ = false;
     bool stopping_ = false;
     std::thread thread_;

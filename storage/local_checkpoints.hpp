@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
@@ -17,6 +18,8 @@ struct CheckpointOptions {
     std::uint64_t every_rounds = 100;
     /// The newest stay.
     std::size_t keep = 3;
+    /// After one that failed; doubled with each that fails after it, up to 64 times.
+    std::chrono::milliseconds retry_after{10'000};
 };
 
 struct CheckpointStats {
@@ -34,7 +37,8 @@ struct CheckpointStats {
 /// Makes local checkpoints in a thread of its own: the certificates above the graph floor, and what ordering
 /// carries (reputation, ordered flags, executed set). The certificates lie in files of 64 rounds; a file in
 /// which nothing has changed since the last checkpoint is not written again. Nothing waits for a checkpoint,
-/// and one that fails is made later: all of it is in the tables too. Thread-safe; ends before the store.
+/// and one that fails is made later, more and more rarely: all of it is in the tables too. Thread-safe; ends
+/// before the store.
 class LocalCheckpoints {
  public:
     static Result<std::unique_ptr<LocalCheckpoints>> open(CheckpointOptions options, ConsensusStore& store,

@@ -75,6 +75,7 @@ Result<void> migrate(lmdb::Environment& environment, const ConsensusTables& tabl
     if (before < 2) {
         if (auto done = to_version_2(environment, tables); !done) return done;
     }
+    // What version 3 has more, an empty table, was made when the tables were opened.
     identity.schema = kSchemaVersion;
     return lmdb::write_growing(environment, kBytesPerRow, [&](lmdb::WriteTransaction& transaction) {
         JournalEntry entry;

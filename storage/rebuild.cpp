@@ -1,6 +1,9 @@
 #include "storage/rebuild.hpp"
 
+#include <algorithm>
+
 #include "storage/record.hpp"
+#include "storage/tables/batches.hpp"
 #include "storage/tables/consensus_tables.hpp"
 
 namespace monodon::storage {
@@ -109,7 +112,7 @@ class Rebuild {
         if (done)
             done = sweep(environment_, marks_, [this](const lmdb::Transaction& transaction, lmdb::Row row) {
                 const auto known = transaction.get(digests_, row.key);
-                return open_record(row.key, row.value) && known && *known;
+                return known && *known && mark_is_sound(transaction, row);
             });
         return done;
     }
@@ -150,6 +153,25 @@ class Rebuild {
         return present && *present;
     }
 
+    /// Of a commit that is here, and names the certificate, or has left.
+    bool mark_is_sound(const lmdb::Transaction& transaction, lmdb::Row row) const {
+        const auto index = open_record(row.key, row.value);
+        if (!index) return false;
+        const auto commit = transaction.get(commits_, *index);
+        if (!commit) return false;
+        if (!*commit) {
+            auto cursor = transaction.cursor(commits_);
+            const auto oldest = cursor ? cursor->first() : Unexpected{cursor.error()};
+            return oldest && *oldest && std::ranges::lexicographical_compare(*index, (*oldest)->key);
+        }
+        // What a damaged commit names is not known.
+        const auto payload = open_record(*index, **commit);
+        if (!payload) return true;
+        const auto named = CommitTable::certificates_of(*payload);
+        return std::ranges::any_of(
+            named, [&](const Digest& each) { return std::ranges::equal(each.bytes, row.key); });
+    }
+
     lmdb::Environment& environment_;
     const lmdb::Table certificates_;
     const lmdb::Table digests_;
@@ -169,6 +191,37 @@ Result<void> rebuild_indices(const std::filesystem::path& consensus) {
     auto tables = (*environment)->tables(Rebuild::names());
     if (!tables) return Unexpected{tables.error()};
     return Rebuild(**environment, *tables).run();
+}
+
+Result<void> rebuild_batch_list(const std::filesystem::path& generation) {
+    lmdb::EnvironmentOptions options;
+    options.directory = generation;
+    auto environment = lmdb::Environment::open(std::move(options));
+    if (!environment) return Unexpected{environment.error()};
+    const auto tables = (*environment)->tables({BatchTable::kName, BatchTable::kAuthorsName});
+    if (!tables) return Unexpected{tables.error()};
+    const lmdb::Table batches = tables->at(0);
+    const lmdb::Table authors = tables->at(1);
+    // What is listed for a batch that is not there, or in another place than its own.
+    auto done = sweep(**environment, authors, [&](const lmdb::Transaction& transaction, lmdb::Row row) {
+        const auto at = read_batch_author_key(row.key);
+        if (!at || !open_record(row.key, row.value)) return false;
+        const auto batch = transaction.get(batches, at->batch.bytes);
+        if (!batch || !*batch) return false;
+        const auto listed = BatchTable::listed_under(at->batch.bytes, **batch);
+        // A damaged batch is fetched again, and listed then as now.
+        return !listed || std::ranges::equal(*listed, row.key);
+    });
+    if (!done) return done;
+    return for_each_row(**environment, batches,
+                        [&](lmdb::WriteTransaction& transaction, lmdb::Row row) -> Result<void> {
+                            const auto listed = BatchTable::listed_under(row.key, row.value);
+                            if (!listed) return {};
+                            const auto present = transaction.get(authors, *listed);
+                            if (!present) return Unexpected{present.error()};
+                            if (*present) return {};
+                            return put_record(transaction, authors, *listed, {});
+                        });
 }
 
 }  // namespace monodon::storage

@@ -11,4 +11,8 @@ namespace monodon::storage {
 /// What leads nowhere is removed. A crash in between leaves some of them: it is done again.
 [[nodiscard]] Result<void> rebuild_indices(const std::filesystem::path& consensus);
 
+/// The same for the list by author of a generation of batches, in its directory. Rows that are sound are not
+/// written again.
+[[nodiscard]] Result<void> rebuild_batch_list(const std::filesystem::path& generation);
+
 }  // namespace monodon::storage

@@ -67,8 +67,27 @@ class Loader {
         auto commits = read_history(tables_, transaction_, committee_, need, progress);
         if (!commits && commits.error().error != StoreError::damaged) return Unexpected{commits.error()};
         if (!commits) return lost_history(commits.error().text);
+        if (auto whole = check_unexecuted(*commits); !whole) return whole;
         recovered_.summary.commits = commits->size();
         recovered_.state.commits = std::move(*commits);
+        return {};
+    }
+
+    /// The commits below those that were read, which the application has still to execute: one at a time,
+    /// since a state that is far behind may need nearly all there are.
+    Result<void> check_unexecuted(const std::vector<dag::CommitPtr>& read) {
+        const dag::CommitIndex floor = std::max(options_.executed, recovered_.progress.commit_floor);
+        if (read.empty()) return {};
+        Digest expected = read.front()->previous;
+        for (std::uint64_t at = read.front()->index.value() - 1; at > floor.value(); --at) {
+            const auto commit = tables_.commits.find(transaction_, committee_, dag::CommitIndex{at});
+            if (!commit) return lost_history(commit.error().text);
+            if (!*commit) return lost_history(fmt::format("commit {} is missing and not executed", at));
+            if ((**commit)->digest != expected)
+                return lost_history(
+                    fmt::format("commit {} is not the one that commit {} continues", at, at + 1));
+            expected = (**commit)->previous;
+        }
         return {};
     }
 
@@ -124,6 +143,16 @@ std::string RecoverySummary::text() const {
     return fmt::format("recovered {} ({}): {} certificates up to round {}, {} of them from {}, in {:.1f} ms",
                        describe(used), describe(asked), certificates, highest_round.value(), from_files,
                        checkpoint_used, static_cast<double>(took.count()) / 1000);
+}
+
+std::string instead_of_state(const std::filesystem::path& state, dag::CommitIndex commit_floor) {
+    if (commit_floor == dag::CommitIndex{0}) {
+        return fmt::format(
+            "what is in it follows from the commits: move {} away and start again to execute them anew",
+            state.string());
+    }
+    return fmt::format("the commits up to {} have left the store: restore {} from a backup of the same time",
+                       commit_floor.value(), state.string());
 }
 
 Result<Recovered> recover(const ConsensusStore& store, const dag::Committee& committee,

@@ -76,6 +76,10 @@ struct Recovered {
 [[nodiscard]] Result<Recovered> recover(const lmdb::Environment& environment, const ConsensusTables& tables,
                                         const dag::Committee& committee, const RecoveryOptions& options);
 
+/// What to do when the application's state in this directory is damaged or of another time, as half a
+/// sentence: it follows from the commits while none has left the store, and else has to come from elsewhere.
+[[nodiscard]] std::string instead_of_state(const std::filesystem::path& state, dag::CommitIndex commit_floor);
+
 struct Consistency {
     /// The store contradicts itself: do not start on it.
     std::vector<std::string> faults;

@@ -114,15 +114,14 @@ Result<Stopped> open_stopped(const DbOptions& options) {
     return Stopped{std::move(*home), std::move(*genesis), std::move(*settings)};
 }
 
-/// Why a node with this key would not start; a copy has none.
-std::string wrong_key(const std::string& home, const node::Genesis& genesis) {
+/// Why a node with this key would not start in this role; a copy has none.
+std::string wrong_key(const std::string& home, const node::Genesis& genesis, node::NodeRole role) {
     const node::HomePaths paths(home);
     std::error_code ignored;
     if (!std::filesystem::exists(paths.key(), ignored)) return {};
     const auto key = node::load_key(paths.key());
     if (!key) return key.error();
-    if (genesis.index_of(key->peer_id())) return {};
-    return fmt::format("{} is not the key of a member of this chain", paths.key().string());
+    return node::wrong_role(paths, genesis, key->peer_id(), role).value_or("");
 }
 
 void print_sizes(Form form, std::uint64_t before, std::uint64_t after, json::object more) {
@@ -159,7 +158,8 @@ Result<storage::CheckReport> look_at_home(const DbOptions& options, storage::Doc
     check.executed = executed_in;
     check.observe = std::move(observe);
     storage::CheckReport report = storage::check_home(options.home, committee, check);
-    if (const std::string wrong = wrong_key(options.home, stopped->genesis); !wrong.empty()) {
+    const node::NodeRole role = stopped->settings.node.role;
+    if (const std::string wrong = wrong_key(options.home, stopped->genesis, role); !wrong.empty()) {
         report.add({storage::Severity::fatal, "home/key", wrong});
         report.forecast.starts = false;
     }

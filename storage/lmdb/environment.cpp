@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 #include <fcntl.h>
@@ -22,6 +23,8 @@ namespace {
 constexpr unsigned kReaders = 254;
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kAheadMin = std::uint64_t{256} << 10;
+/// What making the tables writes, from above: a few pages.
+constexpr std::size_t kTablesBytes = std::size_t{128} << 10;
 
 /// A second handle on a file in one process would take the locks of the first with it when it closes.
 class OpenDirectories {
@@ -76,9 +79,12 @@ Result<void> allocate_lock_table(const std::filesystem::path& directory) {
 
 /// Makes an empty data file beside its place and moves it there: LMDB does not sync the first pages of a new
 /// file, and a power loss must not leave half of them in a place where they would count.
-Result<void> make_data_file(const std::filesystem::path& directory) {
+Result<void> make_data_file(const std::filesystem::path& directory, const FaultHook& faults) {
     const auto beside = directory / "new";
     std::error_code error;
+    const auto refused = [&] { return faults ? faults(DiskStep::make) : 0; };
+    const std::string doing = fmt::format("cannot make {}", directory.string());
+    if (const int code = refused(); code != 0) return lmdb_failure(code, doing);
     std::filesystem::remove_all(beside, error);
     if (auto made = make_private_directory(beside); !made) return made;
     MDB_env* env = nullptr;
@@ -87,10 +93,12 @@ Result<void> make_data_file(const std::filesystem::path& directory) {
     if (code == MDB_SUCCESS) code = mdb_env_open(env, beside.c_str(), MDB_NOTLS | MDB_NOLOCK, 0600);
     if (code == MDB_SUCCESS) code = mdb_env_sync(env, 1);
     if (env != nullptr) mdb_env_close(env);
-    if (code != MDB_SUCCESS) return lmdb_failure(code, fmt::format("cannot make {}", directory.string()));
+    if (code == MDB_SUCCESS) code = refused();
+    if (code != MDB_SUCCESS) return lmdb_failure(code, doing);
     std::filesystem::rename(beside / "data.mdb", directory / "data.mdb", error);
-    if (error) return fail(StoreError::failed, fmt::format("{}: {}", directory.string(), error.message()));
+    if (error) return lmdb_failure(error.value(), doing);
     std::filesystem::remove_all(beside, error);
+    if (code = refused(); code != 0) return lmdb_failure(code, doing);
     return sync_directory(directory);
 }
 
@@ -111,7 +119,7 @@ Result<void> Environment::open_files() {
     if (options_.create) {
         if (auto made = make_private_directory(options_.directory); !made) return made;
         if (!exists) {
-            if (auto made = make_data_file(options_.directory); !made) return made;
+            if (auto made = make_data_file(options_.directory, options_.faults); !made) return made;
         }
     }
     std::error_code error;
@@ -147,6 +155,8 @@ Result<void> Environment::open_files() {
         return lmdb_failure(code, fmt::format("cannot open {}", canonical.string()));
     }
     if (options_.create) {
+        if (const int refused = fault(DiskStep::make); refused != 0)
+            return lmdb_failure(refused, fmt::format("cannot open {}", canonical.string()));
         if (auto synced = sync_directory(canonical); !synced) return synced;
     }
     allocated_ = file_size(env_);
@@ -170,8 +180,10 @@ Result<std::vector<Table>> Environment::find_tables(const std::vector<const char
         code = mdb_dbi_open(txn, names[at], 0, &handle);
         if (code == MDB_NOTFOUND) {
             mdb_txn_abort(txn);
-            return fail(StoreError::incompatible, fmt::format("{} has no table {}: it is of another version",
-                                                              options_.directory.string(), names[at]));
+            return fail(StoreError::incompatible,
+                        fmt::format("{} has no table {}: an older monodon has written it; run this "
+                                    "one on it once, which brings it to this version",
+                                    options_.directory.string(), names[at]));
         }
         tables.push_back(Table{handle});
     }
@@ -182,9 +194,11 @@ Result<std::vector<Table>> Environment::find_tables(const std::vector<const char
 }
 
 Result<std::vector<Table>> Environment::tables(const std::vector<const char*>& names) {
-    if (options_.read_only) return find_tables(names);
+    auto known = find_tables(names);
+    if (options_.read_only || known || known.error().error != StoreError::incompatible) return known;
     std::vector<Table> tables;
-    auto written = write_growing(*this, 0, [&](WriteTransaction& transaction) -> Result<void> {
+    // A disk that is full is to say so before the commit, where it would be fatal.
+    auto written = write_growing(*this, kTablesBytes, [&](WriteTransaction& transaction) -> Result<void> {
         tables.clear();
         for (const char* name : names) {
             MDB_dbi handle = 0;
@@ -233,9 +247,9 @@ Result<WriteTransaction> Environment::write() {
     return WriteTransaction(*this, txn, entry);
 }
 
-Result<void> Environment::copy_to(int handle) const {
+Result<void> Environment::copy_to(int handle, Pages pages) const {
     const Entry entry = enter();
-    const int code = mdb_env_copyfd2(env_, handle, MDB_CP_COMPACT);
+    const int code = mdb_env_copyfd2(env_, handle, pages == Pages::live ? MDB_CP_COMPACT : 0);
     leave(entry);
     if (code == MDB_SUCCESS) return {};
     return lmdb_failure(code, fmt::format("cannot copy {}", options_.directory.string()));
@@ -300,10 +314,29 @@ Result<void> Environment::grow() {
     return lmdb_failure(code, fmt::format("cannot map {} bytes of {}", size, options_.directory.string()));
 }
 
-void Environment::check_readers() {
+void Environment::check_readers() const {
     int freed = 0;
     // Failing leaves the slots as they are, until the next time.
     (void)mdb_reader_check(env_, &freed);
+}
+
+std::uint64_t Environment::oldest_reader_behind() const {
+    // LMDB tells its slots as lines of text: process, thread, and the transaction or a dash.
+    std::uint64_t oldest = ~std::uint64_t{0};
+    const auto take = [](const char* text, void* into) {
+        const std::string_view line(text);
+        const auto last = line.find_last_of(' ');
+        std::uint64_t transaction = 0;
+        const char* const begin = line.data() + (last == std::string_view::npos ? 0 : last + 1);
+        const auto [stop, error] = std::from_chars(begin, line.data() + line.size(), transaction);
+        auto& least = *static_cast<std::uint64_t*>(into);
+        if (error == std::errc() && stop != begin) least = std::min(least, transaction);
+        return 0;
+    };
+    MDB_envinfo info{};
+    (void)mdb_reader_list(env_, take, &oldest);
+    if (mdb_env_info(env_, &info) != MDB_SUCCESS || oldest >= info.me_last_txnid) return 0;
+    return info.me_last_txnid - oldest;
 }
 
 EnvironmentStats Environment::stats() const {

@@ -17,8 +17,9 @@ struct MDB_env;
 
 namespace monodon::storage::lmdb {
 
-/// Where a disk can refuse.
-enum class DiskStep : std::uint8_t { reserve, put, commit };
+/// Where a disk can refuse; `make` is each step in which the files of a new environment come into their
+/// place.
+enum class DiskStep : std::uint8_t { make, reserve, put, commit };
 /// For tests: asked before each step; an errno lets the step fail with it, 0 lets it pass.
 using FaultHook = std::function<int(DiskStep)>;
 
@@ -76,12 +77,18 @@ class Environment {
     /// Doubles the map; no_space at its limit. Waits until nobody in this process has a transaction and keeps
     /// new ones waiting. By a thread without a transaction.
     [[nodiscard]] Result<void> grow();
-    /// Frees the slots of readers whose process died: they would keep pages from being used again.
-    void check_readers();
+    /// Frees the slots of readers whose process died: they would keep pages from being used again. At
+    /// opening, and once a minute by who has it open.
+    void check_readers() const;
+    /// By how many transactions the oldest reader of any process is behind the newest: what was freed since
+    /// can not be used again.
+    [[nodiscard]] std::uint64_t oldest_reader_behind() const;
 
-    /// Writes a picture of the environment to a file or pipe, without the pages that are free. Holds a read
-    /// transaction meanwhile; a pipe that is closed ends it with an error.
-    [[nodiscard]] Result<void> copy_to(int handle) const;
+    enum class Pages : std::uint8_t { live, all };
+    /// Writes a picture of the environment to a file or pipe, without the pages that are free or with all.
+    /// Without them it is `incompatible` if there are pages that are neither used nor free, but only once it
+    /// has written. Holds a read transaction meanwhile; a pipe that is closed ends it with an error.
+    [[nodiscard]] Result<void> copy_to(int handle, Pages pages) const;
 
     [[nodiscard]] EnvironmentStats stats() const;
     [[nodiscard]] const std::filesystem::path& directory() const { return options_.directory; }

@@ -21,6 +21,7 @@ StoreError kind(int code) {
         case MDB_PAGE_NOTFOUND:
             return StoreError::damaged;
         case MDB_VERSION_MISMATCH:
+        case MDB_INCOMPATIBLE:
             return StoreError::incompatible;
         default:
             return StoreError::failed;

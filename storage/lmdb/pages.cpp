@@ -4,7 +4,10 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -96,6 +99,11 @@ class File {
         return true;
     }
     [[nodiscard]] std::uint64_t size() const { return size_; }
+    /// It may have grown.
+    void look_again() {
+        struct stat status {};
+        if (::fstat(handle_, &status) == 0) size_ = static_cast<std::uint64_t>(status.st_size);
+    }
 
  private:
     int handle_ = -1;
@@ -109,7 +117,10 @@ struct Metas {
     [[nodiscard]] const MetaRecord& current() const { return records.at(newest); }
 };
 
-Result<Metas> read_metas(const File& file, const std::filesystem::path& path) {
+/// Pages that were allocated and freed again within a transaction are counted and never written.
+constexpr std::uint64_t kTailPages = 1 << 20;
+
+Result<Metas> read_metas_once(const File& file, const std::filesystem::path& path) {
     const auto bad = [&](std::string_view why) {
         return fail(StoreError::damaged, fmt::format("{} is no store: {}", path.string(), why));
     };
@@ -138,11 +149,29 @@ Result<Metas> read_metas(const File& file, const std::filesystem::path& path) {
                                first, second));
     }
     const MetaRecord& newest = metas.current();
+    // Nothing is multiplied before it is known to be small.
+    const std::uint64_t pages = file.size() / metas.page_bytes;
+    if (newest.last_page < 1 || newest.last_page > pages + kTailPages)
+        return bad(
+            fmt::format("its last page would be {} in a file of {} bytes", newest.last_page, file.size()));
     for (const TableRecord* table : {&newest.free_list, &newest.main}) {
-        if (table->root != kNoPage && (table->root + 1) * metas.page_bytes > file.size())
-            return bad("it is cut off: the root of its tree lies beyond its end");
+        if (table->root == kNoPage) continue;
+        if (table->root >= pages) return bad("it is cut off: the root of its tree lies beyond its end");
+        if (table->root > newest.last_page) return bad("the root of its tree lies beyond its last page");
     }
     return metas;
+}
+
+/// Another process may be writing: LMDB writes a meta page in place, and the next one soon after, so that two
+/// that were read one after the other need not follow each other. What is damaged stays so.
+Result<Metas> read_metas(File& file, const std::filesystem::path& path) {
+    constexpr int kTries = 10;
+    for (int tries = 1;; ++tries) {
+        auto metas = read_metas_once(file, path);
+        if (metas || tries == kTries) return metas;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        file.look_again();
+    }
 }
 
 enum class Use : std::uint8_t { unknown, live, free };
@@ -157,10 +186,6 @@ class Walker {
         found_.page_bytes = page_;
         found_.transaction = meta.transaction;
         found_.pages = meta.last_page + 1;
-        if (meta.last_page < 1 || meta.last_page > file_.size() / page_ + kTailPages) {
-            fault("the last page would be {} in a file of {} bytes", meta.last_page, file_.size());
-            return std::move(found_);
-        }
         use_.assign(found_.pages, Use::unknown);
         use_[0] = use_[1] = Use::live;
         watch_metas();
@@ -173,9 +198,6 @@ class Walker {
     }
 
  private:
-    /// Pages that were allocated and freed again within a transaction are counted and never written.
-    static constexpr std::uint64_t kTailPages = 1 << 20;
-
     struct Tree {
         std::string name;
         TableRecord seen;
@@ -207,7 +229,7 @@ class Walker {
         }
         // Flags of the two trees, their counts and roots, and the last page; not the size of the map.
         const std::uint64_t base = metas_.newest * page_ + kPageHeader;
-        cover(base + 28, 2 * sizeof(TableRecord) - 4 + 8, "the newest meta page");
+        cover(base + 28, 2 * sizeof(TableRecord) - 4 + 8, kNewestMetaName);
     }
 
     bool claim(std::uint64_t page, std::uint64_t count, std::string_view by) {
@@ -246,7 +268,7 @@ class Walker {
     }
 
     void walk_free_list() {
-        Tree tree{"the list of free pages", {}, 0, true, {}};
+        Tree tree{std::string(kFreeListName), {}, 0, true, {}};
         walk_tree(tree, metas_.current().free_list);
         // LMDB keeps the flags of the file with those of this table.
         if (metas_.current().free_list.flags != 0x08 || metas_.current().main.pad != 0)
@@ -259,10 +281,11 @@ class Walker {
             fault("a table within the table {}", name);
             return {};
         }
-        nesting_ = nesting;
+        const unsigned outer = std::exchange(nesting_, nesting);
         if (record.flags != 0) fault("the flags of table {} are {:#x}", name, record.flags);
         if (nesting > 0 && record.pad != 0) fault("the record of table {} is damaged", name);
         walk_tree(tree, record);
+        nesting_ = outer;
         return {name, tree.seen.entries,
                 tree.seen.branch_pages + tree.seen.leaf_pages + tree.seen.overflow_pages, tree.bytes};
     }
@@ -433,10 +456,12 @@ class Walker {
             if (options_.row) options_.row(tree.name, key, value);
             return;
         }
-        if (value.size() != sizeof(TableRecord)) return fault("the record of a table is damaged");
+        // Without a name it would be taken for the table of tables.
+        if (value.size() != sizeof(TableRecord) || key.empty())
+            return fault("the record of a table is damaged");
         const std::string name(as_text(key));
         const auto lower = std::exchange(lower_bound_, std::nullopt);
-        found_.tables.push_back(walk_table(name, load<TableRecord>(value, 0), 1));
+        found_.tables.push_back(walk_table(name, load<TableRecord>(value, 0), nesting_ + 1));
         lower_bound_ = lower;
     }
 
@@ -479,6 +504,17 @@ class Walker {
     bool ended_ = false;
 };
 
+bool is_zero(const File& file, std::uint64_t from) {
+    std::vector<Byte> buffer(std::size_t{1} << 20);
+    while (from < file.size()) {
+        const std::span<Byte> part(buffer.data(), std::min<std::uint64_t>(buffer.size(), file.size() - from));
+        if (!file.read(from, part)) return false;
+        if (std::ranges::any_of(part, [](Byte each) { return each != Byte{0}; })) return false;
+        from += part.size();
+    }
+    return true;
+}
+
 }  // namespace
 
 Result<PageWalk> walk_pages(const std::filesystem::path& data_file, const PageWalkOptions& options) {
@@ -499,7 +535,13 @@ Result<std::uint64_t> used_file_bytes(const std::filesystem::path& data_file) {
     if (auto opened = file.open(data_file); !opened) return Unexpected{opened.error()};
     const auto metas = read_metas(file, data_file);
     if (!metas) return Unexpected{metas.error()};
-    return (metas->current().last_page + 1) * metas->page_bytes;
+    const std::uint64_t used = (metas->current().last_page + 1) * metas->page_bytes;
+    if (used >= file.size() || is_zero(file, used)) return used;
+    // A transaction that a crash cut short has written there, or the meta page is wrong.
+    const PageWalk found = Walker(file, *metas, {}).run();
+    if (found.faults.empty()) return used;
+    return fail(StoreError::damaged,
+                fmt::format("{} is damaged: {}", data_file.string(), found.faults.front()));
 }
 
 Result<void> check_meta_pages(const std::filesystem::path& data_file) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/core/bytes.hpp"
@@ -14,6 +15,10 @@
 /// of a signal. This reader believes nothing, and so says what is wrong, and of each byte whether anything
 /// depends on it.
 namespace monodon::storage::lmdb {
+
+/// Parts of a file whose damage may do no more than lose free pages.
+inline constexpr std::string_view kFreeListName = "the list of free pages";
+inline constexpr std::string_view kNewestMetaName = "the newest meta page";
 
 struct PageWalkOptions {
     /// Gets each row of each named table, in order, whole, with the bytes of its value only here.
@@ -56,11 +61,13 @@ struct PageWalk {
 [[nodiscard]] Result<PageWalk> walk_pages(const std::filesystem::path& data_file,
                                           const PageWalkOptions& options = {});
 
-/// The two meta pages and the size of the file: what a cut-off or foreign file fails at. Cheap, unless the
-/// file is too short: then all of it is looked at, for what is missing may be free.
+/// The two meta pages and the size of the file: what a cut-off or foreign file fails at. Also beside a
+/// process that writes it: what does not fit together is read again for some 50 ms. Cheap, unless the file is
+/// too short: then all of it is looked at, for what is missing may be free.
 [[nodiscard]] Result<void> check_meta_pages(const std::filesystem::path& data_file);
 
-/// Up to the end of the last page that was ever used; what the file has beyond it is room that was reserved.
+/// Up to the end of the last page that was ever used; what the file has beyond it is room that was reserved,
+/// and may be cut off. `damaged` if something there is used all the same: then the meta page is wrong.
 [[nodiscard]] Result<std::uint64_t> used_file_bytes(const std::filesystem::path& data_file);
 
 }  // namespace monodon::storage::lmdb

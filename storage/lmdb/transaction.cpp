@@ -114,6 +114,15 @@ Result<std::span<Byte>> WriteTransaction::reserve(Table table, ByteView key, std
     return std::span<Byte>(static_cast<Byte*>(value.mv_data), size);
 }
 
+Result<void> WriteTransaction::append(Table table, ByteView key, ByteView value) {
+    MDB_val name = to_value(key);
+    MDB_val data = to_value(value);
+    int code = environment_->fault(DiskStep::put);
+    if (code == 0) code = mdb_put(txn_, table.handle, &name, &data, MDB_APPEND);
+    if (code == MDB_SUCCESS) return {};
+    return lmdb_failure(code, fmt::format("cannot write a row in {}", environment_->directory().string()));
+}
+
 Result<bool> WriteTransaction::erase(Table table, ByteView key) {
     MDB_val name = to_value(key);
     const int code = mdb_del(txn_, table.handle, &name, nullptr);

@@ -91,6 +91,8 @@ class WriteTransaction : public Transaction {
     /// Room for a value of this size, to be filled before the next call: saves one copy of large values. What
     /// was there is replaced.
     [[nodiscard]] Result<std::span<Byte>> reserve(Table table, ByteView key, std::size_t size);
+    /// Puts a row behind all that are there, which fills the pages.
+    [[nodiscard]] Result<void> append(Table table, ByteView key, ByteView value);
     /// False if there was no such row.
     [[nodiscard]] Result<bool> erase(Table table, ByteView key);
     /// Durable when it returns. Any error but map_full means that a sync may have failed: nothing more may be

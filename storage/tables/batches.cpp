@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "net/core/check.hpp"
-#include "storage/keys.hpp"
 #include "storage/record.hpp"
 
 namespace monodon::storage {
@@ -21,6 +20,9 @@ std::optional<dag::PayloadEntry> read_entry(const Digest& digest, ByteView row) 
     if (!reader.finished() || entry.batch != digest) return std::nullopt;
     return entry;
 }
+
+/// Epoch, author, worker and sequence, with which an encoded batch begins.
+constexpr std::size_t kOriginBytes = 8 + 2 + 4 + 8;
 
 struct BatchOrigin {
     dag::Epoch epoch;
@@ -98,25 +100,44 @@ std::string BatchTable::fault(const dag::Committee& committee, ByteView key, Byt
     return {};
 }
 
-Result<std::vector<BatchStore::Listed>> BatchTable::by_author(const lmdb::Transaction& transaction,
-                                                              dag::Epoch epoch, dag::ValidatorIndex author,
-                                                              const std::optional<BatchStore::Listed>& after,
-                                                              std::size_t most) const {
+std::optional<BatchAuthorKey> BatchTable::listed_under(ByteView key, ByteView row) {
+    const auto digest = read_digest(key);
+    const auto payload = open_record(key, row);
+    const auto entry = digest && payload ? read_entry(*digest, row) : std::nullopt;
+    if (!entry || payload->size() != kEntryBytes + entry->bytes || entry->bytes < kOriginBytes)
+        return std::nullopt;
+    const BatchOrigin origin = read_origin(payload->subspan(kEntryBytes));
+    return batch_author_key(origin.epoch, entry->author, entry->worker, origin.sequence, *digest);
+}
+
+Result<BatchTable::ByAuthor> BatchTable::by_author(const lmdb::Transaction& transaction, dag::Epoch epoch,
+                                                   dag::ValidatorIndex author,
+                                                   const std::optional<BatchStore::Listed>& after,
+                                                   std::size_t most) const {
     auto cursor = transaction.cursor(authors_);
     if (!cursor) return Unexpected{cursor.error()};
     const auto first = after ? batch_author_key(epoch, author, after->worker, after->sequence, after->batch)
                              : batch_author_key(epoch, author, dag::WorkerId{}, 0, Digest{});
-    std::vector<BatchStore::Listed> listed;
+    ByAuthor found;
     auto row = cursor->at_or_after(first);
-    for (; row && *row && listed.size() < most; row = cursor->next()) {
-        const auto key = read_batch_author_key((*row)->key);
-        if (!key || !open_record((*row)->key, (*row)->value)) return damaged_row(kAuthorsName, (*row)->key);
-        if (key->epoch != epoch || key->author != author) break;
+    for (; row && *row && found.listed.size() < most; row = cursor->next()) {
         if (after && std::ranges::equal((*row)->key, first)) continue;
-        listed.push_back({key->worker, key->sequence, key->batch});
+        const auto key = read_batch_author_key((*row)->key);
+        const bool ours = key && key->epoch == epoch && key->author == author;
+        const bool sound = key && open_record((*row)->key, (*row)->value);
+        if (sound && !ours) break;
+        if (!sound) {
+            // Where a row that is damaged says that it ends here, the rows behind it may still be ours.
+            found.damaged.push_back(damaged_row(kAuthorsName, (*row)->key).error());
+            if (!ours) continue;
+            auto present = transaction.get(batches_, key->batch.bytes);
+            if (!present) return Unexpected{present.error()};
+            if (!*present) continue;
+        }
+        found.listed.push_back({key->worker, key->sequence, key->batch});
     }
     if (!row) return Unexpected{row.error()};
-    return listed;
+    return found;
 }
 
 }  // namespace monodon::storage

@@ -4,6 +4,7 @@
 
 #include "dag/model/batch.hpp"
 #include "storage/batch_store.hpp"
+#include "storage/keys.hpp"
 #include "storage/lmdb/environment.hpp"
 
 namespace monodon::storage {
@@ -25,9 +26,18 @@ class BatchTable {
     [[nodiscard]] Result<std::optional<dag::PayloadEntry>> entry(const lmdb::Transaction& transaction,
                                                                  const Digest& digest) const;
     [[nodiscard]] Result<SharedBytes> body(const lmdb::Transaction& transaction, const Digest& digest) const;
-    [[nodiscard]] Result<std::vector<BatchStore::Listed>> by_author(
-        const lmdb::Transaction& transaction, dag::Epoch epoch, dag::ValidatorIndex author,
-        const std::optional<BatchStore::Listed>& after, std::size_t most) const;
+    struct ByAuthor {
+        std::vector<BatchStore::Listed> listed;
+        /// Rows that do not verify. One whose key leads to a batch is listed all the same.
+        std::vector<Failure> damaged;
+    };
+    [[nodiscard]] Result<ByAuthor> by_author(const lmdb::Transaction& transaction, dag::Epoch epoch,
+                                             dag::ValidatorIndex author,
+                                             const std::optional<BatchStore::Listed>& after,
+                                             std::size_t most) const;
+
+    /// Under which key of `batches_by_author` a row of `batches` is listed; nothing if it does not verify.
+    [[nodiscard]] static std::optional<BatchAuthorKey> listed_under(ByteView key, ByteView row);
 
     /// What is wrong with a row of `batches`: its checksums, its entry, its digest; empty if nothing is.
     [[nodiscard]] static std::string fault(const dag::Committee& committee, ByteView key, ByteView row);

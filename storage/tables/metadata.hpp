@@ -10,8 +10,8 @@
 namespace monodon::storage {
 
 /// The layout of all tables of `consensus/` and of the generations of batches. 2: batch_references,
-/// consensus_state, checkpoints, journal and address book.
-inline constexpr std::uint32_t kSchemaVersion = 2;
+/// consensus_state, checkpoints, journal and address book. 3: standings.
+inline constexpr std::uint32_t kSchemaVersion = 3;
 
 /// What a store was made for; written once.
 struct Identity {

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """kill_loop.py MONODON [--loops N]: one validator after the other is killed (SIGKILL) under load and started
 again, N times. After each time: what was acknowledged as durable is there, no batch comes twice, and the
-commits of the restarted validator are those of the others."""
+commits of the restarted validator are those of the others. No transaction is executed twice: clients offer
+what was executed again, in other batches, after they have written over it."""
 
 import argparse
 import http.client
+import itertools
+import json
 import random
 import sys
+import threading
 import time
 
-from harness import Load, Wrong, check, run, wait_until
+from harness import Load, Wrong, check, put_bytes, run, wait_until
 
 SEED = 1
 # What a loop costs is mostly rounds: quicker ones would only show more of the same.
@@ -65,6 +69,63 @@ class Acknowledged:
             except Wrong as wrong:
                 raise Wrong(f"{wrong}; {len(left)} are missing, for example {left[:3]}") from wrong
             self.looked_for[name] = len(known)
+
+
+class Overwritten:
+    """A client for each validator that has a value executed, has it overwritten, and then offers the first
+    transaction again to each of the others, byte for byte, as a client does that has lost its answer.
+    Executed a second time, in whatever batch and life, it would bring the old value back."""
+
+    def __init__(self, committee):
+        self.committee = committee
+        self.final = {}
+        self.offered_again = 0
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.threads = [
+            threading.Thread(target=self.run, args=(name,), daemon=True) for name in committee.names
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, name):
+        others = itertools.cycle(each for each in self.committee.names if each != name)
+        count = 0
+        while not self.stopping.wait(0.2):
+            key = f"over-{name}-{count}"
+            count += 1
+            first = put_bytes(key, "old")
+            try:
+                if self.executed(name, first) != "ok" or self.executed(name, put_bytes(key, "new")) != "ok":
+                    continue
+                with self.lock:
+                    self.final[key] = "new"
+                for _ in range(len(self.committee.names) - 1):
+                    again = self.executed(next(others), first)
+                    with self.lock:
+                        self.offered_again += again is not None
+            except (OSError, http.client.HTTPException, json.JSONDecodeError):
+                pass  # one of them is down: what it has not answered is not known
+
+    def executed(self, name, transaction):
+        status, receipt = self.committee.submit(name, transaction, "executed", "20s")
+        return receipt.get("result") if status == 200 and receipt.get("status") == "executed" else None
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(timeout=200)
+            check(not thread.is_alive(), "a client that offers again hangs")
+
+    def check_all(self, names):
+        """At the end, with nothing on its way any more. Gives how many were offered again."""
+        check(self.final and self.offered_again > 0, "nothing was offered a second time")
+        for name in names:
+            values = self.committee.read_many(name, list(self.final))
+            wrong = [key for key, value in zip(self.final, values) if value != "new"]
+            check(not wrong, f"{name} has old values again in {len(wrong)} keys, for example {wrong[:3]}")
+        return (f"{len(self.final)} values overwritten, {self.offered_again} old ones offered again: "
+                "none came back")
 
 
 class Phases:
@@ -133,6 +194,7 @@ def test_of(loops):
             wait_until(f"{name} to commit", lambda n=name: committee.status(n)["commit"] > 0)
         load = Load(committee, committee.names, wait="durable", threads=1, pause=0.05)
         chain, acknowledged, draw, phases = Chain(), Acknowledged(load), random.Random(SEED), Phases()
+        overwritten = Overwritten(committee)
         begin = time.monotonic()
         for at in range(loops):
             victim, reference = draw.sample(committee.names, 2)
@@ -146,7 +208,9 @@ def test_of(loops):
                       f"commits equal, {len(chain.batches)} batches, none twice\n"
                       f"  ms a loop: {phases.text(at + 1)}; gaps cut short: {phases.gaps_cut}", flush=True)
         load.stop()
+        overwritten.stop()
         committee.wait_caught_up(seconds=120)
+        print(overwritten.check_all(committee.names))
         acknowledged.check_new(committee, committee.names)
         pairs = committee.verify()
         check(all(pair["result"] == "equal" for pair in pairs), f"verify: {pairs}")

@@ -56,6 +56,10 @@ def wrong_roles(committee):
         check(all(word in said for word in words), f"{name} as {role}: {said}")
 
     committee.down("v3", "o0")
+    for name in ("o0", "v3"):
+        report = json.loads(monodon("db", "check", "--home", committee.home(name), "-o", "json"))
+        check(report["healthy"] and report["recovery"]["starts"], f"check of {name}: {report}")
+    monodon("db", "check", "--home", committee.home("o0"), "--set", "node.role=validator", code=65)
     refused("v3", "observer", "a member of the committee", "init --observer")
     refused("o0", "validator", "names no member", "init --observer")
     committee.add("v3", "o0")

@@ -65,6 +65,7 @@ TEST_CASE("the admin socket shows peers, store, queues, state and configuration"
     CHECK(store.at("environments").at(0).as_object().contains("written"));
     CHECK(store.at("environments").at(0).at("map_use_percent") == 25.0);
     CHECK(store.at("environments").at(0).at("oldest_reader_s") == 0.25);
+    CHECK(store.at("environments").at(0).at("oldest_reader_behind") == 7);
     CHECK(store.at("environments").at(0).as_object().contains("group_size_mean"));
     CHECK(store.at("transactions_wait") == "");
     CHECK_FALSE(store.at("environments").at(1).as_object().contains("written"));

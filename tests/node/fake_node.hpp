@@ -88,8 +88,9 @@ struct FakeNode {
         ports.blockers = [this](const auto& callback) { callback(blockers); };
         ports.store = [] {
             StoreSnapshot store;
-            store.environments = {{"consensus", 1 << 20, 4096, 8192, 1 << 14, 0.25, storage::WriterStats{}},
-                                  {"state", 1 << 20, 4096, 8192, 0, 0, std::nullopt}};
+            store.environments = {
+                {"consensus", 1 << 20, 4096, 8192, 1 << 14, 0.25, 7, storage::WriterStats{}},
+                {"state", 1 << 20, 4096, 8192, 0, 0, 0, std::nullopt}};
             return store;
         };
         ports.queues = [] {

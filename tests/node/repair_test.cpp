@@ -52,6 +52,26 @@ TEST_CASE("a damaged certificate is asked of each other member in turn until it 
     CHECK(repair.due(at(100s), third).empty());
 }
 
+TEST_CASE("a certificate that nobody has is asked for more and more rarely, and gives way to another") {
+    Repair repair(dag::ValidatorIndex{0}, 4);
+    for (std::uint64_t round = 1; round <= 256; ++round) repair.damaged(slot(round, 0));
+    int asks = 0;
+    for (int second = 0; second < 3600; ++second)
+        asks += static_cast<int>(repair.due(at(second * 1s), third).size());
+    // Each of them 1,800 times, if it were every two seconds; the limit for a moment would allow 28,800.
+    CHECK(asks > 256 * 20);
+    CHECK(asks < 256 * 60);
+    CHECK(repair.open() == 256);
+    repair.damaged(slot(1000, 0));
+    CHECK(repair.open() == 256);
+    const auto next = repair.due(at(100'000s), third);
+    CHECK_FALSE(next.empty());
+    CHECK(repair.take({certificate(slot(1000, 0))}).size() == 1);
+    repair.forget(dag::Round{200});
+    CHECK(repair.open() == 56);
+    CHECK(repair.take({certificate(slot(200, 0))}).empty());
+}
+
 TEST_CASE("what others make us find is bounded") {
     Repair repair(dag::ValidatorIndex{0}, 4);
     for (std::uint64_t round = 1; round <= 10000; ++round) repair.damaged(slot(round, 0));

@@ -113,6 +113,22 @@ TEST_CASE("the batches of an author are listed by worker and sequence, in parts"
     CHECK(store->by_author(dag::Epoch{1}, ValidatorIndex{1}, Round{1}, std::nullopt, 4).empty());
 }
 
+TEST_CASE("a damaged row of the list by author hides no batch") {
+    const TemporaryDirectory directory;
+    {
+        const auto store = open_batches(batch_options(directory.path()));
+        for (std::uint64_t at = 1; at <= 3; ++at) put_durably(*store, batch(ValidatorIndex{1}, at, Round{1}));
+        put_durably(*store, batch(ValidatorIndex{2}, 9, Round{1}));
+    }
+    damage_first_row(directory.path() / "g0", "batches_by_author");
+    const auto store = open_batches(batch_options(directory.path()));
+    const auto listed = store->by_author(four_members().epoch(), ValidatorIndex{1}, Round{1}, {}, 100);
+    CHECK(listed.size() == 3);
+    CHECK(store->usage().damaged == 1);
+    const auto behind = store->by_author(four_members().epoch(), ValidatorIndex{1}, Round{1}, listed[0], 100);
+    CHECK(behind.size() == 2);
+}
+
 TEST_CASE("a batch whose body does not verify is told of, one that is not there is not") {
     const TemporaryDirectory directory;
     const auto made = batch(ValidatorIndex{1}, 1, Round{1}, 10'000);
@@ -246,6 +262,70 @@ TEST_CASE("a queue that is full refuses, and charges nothing") {
     CHECK(durable.wait(4));
 }
 
+TEST_CASE("a generation that is full takes no more that is offered, and stops nobody") {
+    const TemporaryDirectory directory;
+    auto options = batch_options(directory.path());
+    options.environment.map_size = std::size_t{1} << 20;
+    options.environment.map_limit = std::size_t{2} << 20;
+    const auto store = open_batches(options);
+    store->set_highest_round(Round{kGenerationRounds - 10});
+    const Round last{kGenerationRounds - 1};
+    std::uint64_t sequence = 0;
+    std::optional<PutError> refused;
+    while (!refused && sequence < 100) {
+        const auto made = batch(ValidatorIndex{1}, ++sequence, last, 100'000);
+        Signal durable;
+        const auto result = store->put(made.entry, made.bytes, Standing::offered, [&] { durable.raise(); });
+        if (!result) refused = result.error();
+        if (result) REQUIRE(durable.wait());
+    }
+    CHECK(refused == PutError::busy);
+    CHECK(sequence > 10);
+    CHECK(store->usage().newest_bytes >= options.environment.map_limit);
+    CHECK(store->usage().unreferenced_bytes < sequence * 110'000);
+    // What a certificate names is needed for execution, and must not stand in the way of what follows.
+    for (std::uint64_t at = 1; at <= 30; ++at)
+        put_durably(*store, batch(ValidatorIndex{2}, at, last, 100'000));
+    const auto named = batch(ValidatorIndex{2}, 30, last, 100'000);
+    CHECK(store->usage().newest_bytes > 2 * options.environment.map_limit);
+    put_durably(*store, batch(ValidatorIndex{1}, 200, Round{kGenerationRounds}), Standing::offered);
+    CHECK_FALSE(store->stats().stalled);
+    CHECK(store->get(named.entry.batch));
+    store->set_highest_round(Round{kGenerationRounds});
+    CHECK(store->usage().newest_bytes < options.environment.map_limit);
+}
+
+TEST_CASE("a group that waits for room in its second generation stays charged for its first") {
+    const TemporaryDirectory directory;
+    auto options = batch_options(directory.path());
+    options.ahead = 10 * kGenerationRounds;
+    std::atomic<bool> full{false};
+    std::atomic<bool> nothing_new{false};
+    options.environment.faults = [&](lmdb::DiskStep step) {
+        return full || (nothing_new && step == lmdb::DiskStep::make) ? ENOSPC : 0;
+    };
+    const auto store = open_batches(options);
+    put_durably(*store, batch(ValidatorIndex{0}, 1, Round{1}));
+    full = true;
+    Signal durable;
+    const auto put = [&](const SealedBatch& made, Standing standing) {
+        REQUIRE(store->put(made.entry, made.bytes, standing, [&] { durable.raise(); }));
+    };
+    put(batch(ValidatorIndex{0}, 2, Round{1}), Standing::named);
+    REQUIRE(eventually([&] { return store->stats().stalled.has_value(); }));
+    // These two wait together, and are one group then.
+    put(batch(ValidatorIndex{1}, 1, Round{1}, 10'000), Standing::offered);
+    put(batch(ValidatorIndex{1}, 2, Round{kGenerationRounds}, 10'000), Standing::offered);
+    nothing_new = true;
+    full = false;
+    REQUIRE(durable.wait());
+    const std::uint64_t errors = store->stats().errors;
+    REQUIRE(eventually([&] { return store->stats().errors > errors + 2; }));
+    nothing_new = false;
+    REQUIRE(durable.wait(3));
+    CHECK(store->usage().unreferenced_bytes == 2 * 3 * 4096);
+}
+
 TEST_CASE("an error of the disk is fatal for batches too") {
     const TemporaryDirectory directory;
     auto options = batch_options(directory.path());
@@ -367,6 +447,55 @@ TEST_CASE("a generation that is no store is found at the start, and what to do i
     store->set_highest_round(Round{2048});
     put_durably(*store, batch(ValidatorIndex{1}, 2, Round{2048}));
     put_durably(*store, batch(ValidatorIndex{1}, 3, Round{1}));
+}
+
+TEST_CASE("no single bit of the number of the last page lets a start cut off what is stored") {
+    const TemporaryDirectory directory;
+    std::vector<SealedBatch> made;
+    {
+        const auto store = open_batches(batch_options(directory.path()));
+        for (std::uint64_t at = 1; at <= 20; ++at) {
+            made.push_back(batch(ValidatorIndex{1}, at, Round{1}, 10'000));
+            put_durably(*store, made.back());
+        }
+    }
+    const auto data = directory.path() / "g0" / "data.mdb";
+    const TemporaryDirectory keep;
+    std::filesystem::copy_file(data, keep.path() / "whole");
+    const auto number_at = [&](std::uint64_t offset) {
+        std::ifstream file(data, std::ios::binary);
+        file.seekg(static_cast<std::streamoff>(offset));
+        std::uint64_t number = 0;
+        file.read(reinterpret_cast<char*>(&number), sizeof number);
+        REQUIRE(file);
+        return number;
+    };
+    // Behind the header of the page: the last page at 120, the transaction at 128.
+    const std::uint64_t newest = number_at(16 + 128) > number_at(4096 + 16 + 128) ? 0 : 4096;
+    const std::uint64_t last_page = number_at(newest + 16 + 120);
+    int refused = 0;
+    for (unsigned bit = 0; bit < 64; ++bit) {
+        std::filesystem::copy_file(keep.path() / "whole", data,
+                                   std::filesystem::copy_options::overwrite_existing);
+        {
+            const std::uint64_t wrong = last_page ^ (std::uint64_t{1} << bit);
+            std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
+            file.seekp(static_cast<std::streamoff>(newest + 16 + 120));
+            file.write(reinterpret_cast<const char*>(&wrong), sizeof wrong);
+        }
+        INFO("bit " << bit << " of " << last_page);
+        const auto size = std::filesystem::file_size(data);
+        const auto opened = BatchStore::open(without_cache(directory.path()));
+        if (!opened) {
+            ++refused;
+            CHECK(opened.error().error == StoreError::damaged);
+            CHECK(std::filesystem::file_size(data) == size);
+            continue;
+        }
+        for (const SealedBatch& each : made) CHECK((*opened)->get(each.entry.batch, Round{1}) != nullptr);
+    }
+    // All that make it smaller, and all that make it larger than any file.
+    CHECK(refused >= 40);
 }
 
 TEST_CASE("a removal that a crash cut short is finished at the next start") {

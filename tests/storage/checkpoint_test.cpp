@@ -35,6 +35,7 @@ struct StoredHome {
         CheckpointOptions options;
         options.directory = files();
         options.every_rounds = 10;
+        options.retry_after = std::chrono::milliseconds(20);
         auto opened = LocalCheckpoints::open(options, *store, four_members());
         REQUIRE(opened);
         return std::move(*opened);
@@ -249,6 +250,31 @@ TEST_CASE("a checkpoint is made in the background whenever the anchor has risen 
     home.checkpoints->consider(Round{20});
     CHECK(eventually([&] { return home.checkpoints->stats().made == 1; }));
     CHECK(home.checkpoints->stats().round == Round{20});
+}
+
+TEST_CASE("a checkpoint that fails is tried again, and more and more rarely") {
+    StoredHome home;
+    home.grow(10);
+    std::filesystem::remove_all(home.files());
+    std::ofstream(home.files()) << "in the way";
+    const auto tried_for = [&](std::chrono::milliseconds time) {
+        const auto until = std::chrono::steady_clock::now() + time;
+        (void)eventually([&] {
+            home.checkpoints->consider(Round{10});
+            return std::chrono::steady_clock::now() >= until;
+        });
+        return home.checkpoints->stats().failed;
+    };
+    const auto failed = tried_for(std::chrono::milliseconds(300));
+    CHECK(failed >= 1);
+    // At 20, 40, 80 ms and so on.
+    CHECK(failed <= 5);
+    std::filesystem::remove(home.files());
+    std::filesystem::create_directory(home.files());
+    CHECK(eventually([&] {
+        home.checkpoints->consider(Round{10});
+        return home.checkpoints->stats().made == 1;
+    }));
 }
 
 TEST_CASE("a damaged checkpoint gives way to the one before, and the last of them to the rows") {

@@ -179,7 +179,7 @@ void check_nothing_lost(const std::filesystem::path& directory, const Ledger& le
 
 TEST_CASE("kill -9 at any point loses nothing that was acknowledged, and no slot is signed twice") {
     const char* const wanted = std::getenv("MONODON_CRASH_LOOPS");
-    const int loops = wanted != nullptr ? std::atoi(wanted) : 25;
+    const int loops = wanted != nullptr ? std::atoi(wanted) : 100;
     const std::uint64_t seed = static_cast<std::uint64_t>(loops) * 7919 + 1;
     INFO("seed " << seed);
     std::mt19937_64 random(seed);

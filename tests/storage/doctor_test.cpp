@@ -294,6 +294,34 @@ TEST_CASE("what was damaged is named by what becomes of it") {
     CHECK_FALSE(severity_after("committed"));
     CHECK_FALSE(severity_after("local_checkpoints"));
     CHECK_FALSE(severity_after("consensus_state"));
+    damage_first_row(lived.home() / "batches" / "g0", "batches_by_author");
+    const CheckReport batches = lived.check();
+    CHECK(batches.healed == 1);
+    CHECK(batches.fatal == 0);
+}
+
+TEST_CASE("a damaged state is to be made again from the commits only while all of them are here") {
+    const LivedIn lived;
+    const auto state = lived.home() / "state";
+    damage_first_row(state, "state");
+    const CheckReport all = lived.check();
+    CHECK(all.fatal == 1);
+    CHECK_THAT(all_of(all), Catch::Contains("is damaged; what is in it follows from the commits: move"));
+    RetentionOptions options;
+    options.commits = 10;
+    options.life = 5;
+    REQUIRE(prune_home(lived.home(), four_members(), options, CommitIndex{200}));
+    const CheckReport some = lived.check(options.life);
+    CHECK(some.fatal == 1);
+    CHECK_THAT(all_of(some), Catch::Contains("have left the store: restore " + state.string()));
+    CHECK_THAT(all_of(some), !Catch::Contains("follows from the commits"));
+
+    flip(state / "data.mdb", 2 * 4096 + 10, 3);
+    for (std::uint64_t page = 3; lived.check(options.life).fatal == 1; ++page)
+        flip(state / "data.mdb", page * 4096 + 10, 3);
+    CHECK_THAT(all_of(lived.check(options.life)), !Catch::Contains("follows from the commits"));
+    std::filesystem::remove_all(lived.home() / "consensus");
+    CHECK_THAT(all_of(lived.check(options.life)), Catch::Contains("only a whole consensus store can tell"));
 }
 
 TEST_CASE("compacting writes damaged indices again and gives free pages back") {
@@ -316,6 +344,101 @@ TEST_CASE("compacting writes damaged indices again and gives free pages back") {
     const auto store = open_consensus(consensus_options(consensus));
     RecoveryOptions options;
     CHECK(recover(*store, four_members(), options));
+}
+
+TEST_CASE("a list of batches or marks that is whole and wrong is found, and compacting mends it") {
+    const LivedIn lived;
+    const auto change = [&](const char* environment, const char* table,
+                            const std::function<void(lmdb::WriteTransaction&, lmdb::Table)>& how) {
+        lmdb::EnvironmentOptions options;
+        options.directory = lived.home() / environment;
+        auto opened = lmdb::Environment::open(options);
+        REQUIRE(opened);
+        const auto tables = (*opened)->tables({table});
+        REQUIRE(tables);
+        REQUIRE(lmdb::write_growing(**opened, 0, [&](lmdb::WriteTransaction& transaction) -> Result<void> {
+            how(transaction, tables->front());
+            return {};
+        }));
+    };
+    change("batches/g0", "batches_by_author", [](lmdb::WriteTransaction& transaction, lmdb::Table table) {
+        Bytes key;
+        {
+            auto cursor = transaction.cursor(table);
+            REQUIRE(cursor);
+            const auto row = cursor->first();
+            REQUIRE(row);
+            key.assign((*row)->key.begin(), (*row)->key.end());
+        }
+        REQUIRE(transaction.erase(table, key));
+        // Of a batch that is not there.
+        key.back() ^= Byte{1};
+        REQUIRE(put_record(transaction, table, key, {}));
+    });
+    // Of this one no commit knows.
+    const auto naming = batch(ValidatorIndex{2}, 1, Round{lived.rounds});
+    const auto uncommitted =
+        certificate({Round{lived.rounds + 1000}, ValidatorIndex{0}}, {}, 0, {naming.entry});
+    change("consensus", "committed", [&](lmdb::WriteTransaction& transaction, lmdb::Table table) {
+        const Digest& digest = uncommitted->header.digest;
+        REQUIRE(put_record(transaction, table, digest.bytes, index_key(CommitIndex{lived.rounds})));
+    });
+    const CheckReport before = lived.check();
+    INFO(all_of(before));
+    CHECK(before.healed == 2);
+    CHECK(before.fatal == 0);
+    CHECK_THAT(all_of(before), Catch::Contains("are not those that are listed by author"));
+    CHECK_THAT(all_of(before), Catch::Contains("are marked as committed"));
+    REQUIRE(compact_home(lived.home(), {}));
+    const CheckReport after = lived.check();
+    INFO(all_of(after));
+    CHECK(after.healthy());
+}
+
+TEST_CASE("lost pages keep no copy from being made, and compacting gives them back") {
+    const LivedIn lived(60);
+    for (const char* environment : {"consensus", "state", "batches/g0"}) {
+        const auto data = lived.home() / environment / "data.mdb";
+        // The last page is one that belongs to nothing.
+        std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
+        const auto number_at = [&](std::uint64_t offset) {
+            std::uint64_t number = 0;
+            file.seekg(static_cast<std::streamoff>(offset));
+            file.read(reinterpret_cast<char*>(&number), sizeof number);
+            return number;
+        };
+        const std::uint64_t newest = number_at(16 + 128) > number_at(4096 + 16 + 128) ? 0 : 4096;
+        const std::uint64_t last = number_at(newest + 16 + 120) + 1;
+        file.seekp(static_cast<std::streamoff>(newest + 16 + 120));
+        file.write(reinterpret_cast<const char*>(&last), sizeof last);
+        file.close();
+        if (std::filesystem::file_size(data) < (last + 1) * 4096)
+            std::filesystem::resize_file(data, (last + 1) * 4096);
+    }
+    const CheckReport before = lived.check();
+    INFO(all_of(before));
+    CHECK(before.healthy());
+    CHECK(before.notes == 3);
+    CHECK_THAT(all_of(before), Catch::Contains("1 pages belong to nothing"));
+    TemporaryDirectory other;
+    BackupOptions options;
+    options.destination = other.path() / "copy";
+    options.epoch = four_members().epoch();
+    const auto made = backup_home(lived.home(), options);
+    if (!made) FAIL(made.error().text);
+    CHECK(check_home(options.destination, four_members(), {}).healthy());
+
+    const auto compacted = compact_home(lived.home(), {});
+    if (!compacted) FAIL(compacted.error().text);
+    CHECK(compacted->bytes_after <= compacted->bytes_before);
+    const CheckReport after = lived.check();
+    INFO(all_of(after));
+    CHECK(after.healthy());
+    CHECK(after.findings.empty());
+    for (std::size_t at = 0; at < before.tables.size(); ++at)
+        CHECK(before.tables[at].bytes == after.tables[at].bytes);
+    for (const char* environment : {"consensus", "state", "batches/g0"})
+        CHECK_FALSE(std::filesystem::exists(lived.home() / environment / "rewritten"));
 }
 
 TEST_CASE("a file whose structure is damaged is not compacted") {
@@ -362,6 +485,30 @@ TEST_CASE("a backup is whole, is of one moment, and is marked") {
     const auto again = backup_home(lived.home(), options);
     REQUIRE_FALSE(again);
     CHECK_THAT(again.error().text, Catch::Contains("exists already"));
+}
+
+TEST_CASE("a backup has the generation that began while consensus was copied") {
+    const LivedIn lived(30);
+    TemporaryDirectory other;
+    BackupOptions options;
+    options.destination = other.path() / "copy";
+    options.epoch = four_members().epoch();
+    const Round later{kGenerationRounds + 1};
+    const auto sealed = batch(ValidatorIndex{1}, 1, later);
+    bool begun = false;
+    options.observe = [&](const DoctorProgress& progress) {
+        CHECK(progress.done <= progress.total);
+        if (progress.step != "consensus" || std::exchange(begun, true)) return true;
+        const auto batches = open_batches(batch_options(lived.home() / "batches"));
+        batches->set_highest_round(later);
+        put_durably(*batches, sealed);
+        return true;
+    };
+    const auto made = backup_home(lived.home(), options);
+    if (!made) FAIL(made.error().text);
+    CHECK(begun);
+    CHECK(made->environments == 4);
+    CHECK(open_batches(batch_options(options.destination / "batches"))->get(sealed.entry.batch, later));
 }
 
 TEST_CASE("a backup beside a running node is of one moment, and one that is ended leaves nothing") {

@@ -1,5 +1,7 @@
 #include "storage/home.hpp"
 
+#include <fstream>
+
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -98,6 +100,20 @@ TEST_CASE("a home is fresh until its store was made, and making it again does no
     }
     REQUIRE(Home::create(path));
     CHECK_FALSE(Home::open(path)->fresh());
+}
+
+TEST_CASE("a home whose making was cut short is made again, and new") {
+    const TemporaryDirectory directory;
+    const auto home = directory.path() / "home";
+    // What a crash leaves before the mark is there, and after.
+    for (const bool marked : {false, true}) {
+        std::filesystem::create_directory(directory.path() / "home.new");
+        if (marked) std::ofstream(directory.path() / "home.new" / Home::kFresh) << "";
+        REQUIRE(Home::create(home / ""));
+        CHECK(Home::is_fresh(home));
+        CHECK_FALSE(std::filesystem::exists(directory.path() / "home.new"));
+        std::filesystem::remove_all(home);
+    }
 }
 
 TEST_CASE("a home whose key was used before is marked, and may make a store only if it has none") {

@@ -1,8 +1,13 @@
+#include <csignal>
+#include <fstream>
 #include <thread>
 
 #include <catch2/catch.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "storage/lmdb/environment.hpp"
+#include "storage/lmdb/pages.hpp"
 #include "storage/record.hpp"
 #include "tests/storage/support.hpp"
 
@@ -210,6 +215,71 @@ TEST_CASE("a record is found damaged by any bit, and under any other key") {
     }
     CHECK_FALSE(open_record(Bytes{1, 2, 4}, row));
     CHECK_FALSE(open_record(key, Bytes(kChecksumBytes - 1)));
+}
+
+TEST_CASE("a reader of another process is seen, and its slot is freed when it has died") {
+    const TemporaryDirectory directory;
+    put(open_environment({.directory = directory.path()}), "key", "before");
+    int to_child[2] = {-1, -1};
+    int to_parent[2] = {-1, -1};
+    REQUIRE(::pipe(to_child) == 0);
+    REQUIRE(::pipe(to_parent) == 0);
+    const auto child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        const auto environment = lmdb::Environment::open({.directory = directory.path(), .read_only = true});
+        if (!environment) ::_exit(1);
+        const auto reading = (*environment)->read();
+        if (!reading || ::write(to_parent[1], "x", 1) != 1) ::_exit(2);
+        char byte = 0;
+        (void)::read(to_child[0], &byte, 1);
+        ::_exit(3);
+    }
+    char byte = 0;
+    REQUIRE(::read(to_parent[0], &byte, 1) == 1);
+    const auto opened = open_environment({.directory = directory.path()});
+    for (int at = 0; at < 3; ++at) put(opened, "key", "after" + std::to_string(at));
+    CHECK(opened.environment->oldest_reader_behind() >= 3);
+    opened.environment->check_readers();
+    CHECK(opened.environment->oldest_reader_behind() >= 3);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    CHECK(opened.environment->oldest_reader_behind() >= 3);
+    opened.environment->check_readers();
+    CHECK(opened.environment->oldest_reader_behind() == 0);
+    for (const int end : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) ::close(end);
+}
+
+TEST_CASE("meta pages that a writer is about to change are read again") {
+    const TemporaryDirectory directory;
+    put(open_environment({.directory = directory.path()}), "key", "value");
+    const auto data = directory.path() / "data.mdb";
+    // The number of the transaction of the first meta page.
+    const auto write_number = [&](std::uint64_t number) {
+        std::fstream file(data, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(16 + 128);
+        file.write(reinterpret_cast<const char*>(&number), sizeof number);
+    };
+    std::uint64_t number = 0;
+    {
+        std::ifstream file(data, std::ios::binary);
+        file.seekg(16 + 128);
+        file.read(reinterpret_cast<char*>(&number), sizeof number);
+    }
+    REQUIRE(lmdb::check_meta_pages(data));
+    write_number(number + 20);
+    CHECK_FALSE(lmdb::check_meta_pages(data));
+    int accepted = 0;
+    for (int attempt = 0; attempt < 20 && accepted == 0; ++attempt) {
+        write_number(number + 20);
+        std::thread writer([&] {
+            monodon::test::dawdle(std::chrono::milliseconds(8));
+            write_number(number);
+        });
+        accepted += lmdb::check_meta_pages(data) ? 1 : 0;
+        writer.join();
+    }
+    CHECK(accepted > 0);
 }
 
 TEST_CASE("a file that was cut off is refused where something is missing, and made whole where nothing is") {

@@ -207,7 +207,20 @@ TEST_CASE("a damaged identity keeps the store closed") {
 TEST_CASE("a damaged commit below what is needed does no harm") {
     const Stored stored(50);
     stored.damage("commits", 3);
-    CHECK(stored.recovered({.life = 10, .history_events = 20, .executed = {}}));
+    CHECK(stored.recovered({.life = 10, .history_events = 20, .executed = CommitIndex{1}}));
+}
+
+TEST_CASE("a damaged or missing commit that is still to be executed is fatal and says what to do") {
+    for (const bool missing : {false, true}) {
+        const Stored stored(50);
+        if (missing) stored.erase_first("commits");
+        if (!missing) stored.damage("commits", 3);
+        const auto recovered = stored.recovered({.life = 10, .history_events = 20, .executed = {}});
+        REQUIRE_FALSE(recovered);
+        CHECK(recovered.error().error == StoreError::damaged);
+        CHECK_THAT(recovered.error().text, Catch::Contains("--rejoin"));
+    }
+    CHECK(Stored(50).recovered({.life = 10, .history_events = 20, .executed = {}}));
 }
 
 TEST_CASE("a damaged certificate is left out and reported: it is fetched again") {

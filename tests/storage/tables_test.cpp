@@ -241,6 +241,36 @@ TEST_CASE("a store of schema 1 is brought to this version, and nothing of it is 
     CHECK(reader.progress().certificates == 5000);
 }
 
+TEST_CASE("a store that has no standings yet is brought to this version by who writes, and by nobody else") {
+    TemporaryDirectory directory;
+    const auto options = consensus_options(directory.path() / "c");
+    open_consensus(options).reset();
+    set_schema(options.environment.directory, 2);
+    CHECK(open_consensus(options)->environment().stats().used_bytes > 0);
+    open_consensus(options).reset();
+    {
+        auto environment = lmdb::Environment::open({.directory = options.environment.directory});
+        REQUIRE(environment);
+        const auto tables = ConsensusTables::open(**environment);
+        REQUIRE(tables);
+        auto transaction = (*environment)->read();
+        REQUIRE(transaction);
+        CHECK(tables->metadata.identity(*transaction).value()->schema == kSchemaVersion);
+    }
+    const auto old = directory.path() / "old";
+    {
+        auto environment = lmdb::Environment::open({.directory = old, .create = true});
+        REQUIRE(environment);
+        REQUIRE((*environment)->tables({CertificateTable::kName}));
+    }
+    auto environment = lmdb::Environment::open({.directory = old, .read_only = true});
+    REQUIRE(environment);
+    const auto refused = ConsensusTables::open(**environment);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().error == StoreError::incompatible);
+    CHECK_THAT(refused.error().text, Catch::Contains("run this one on it once"));
+}
+
 TEST_CASE("a store of an unknown schema is refused, with what to do, and stays as it is") {
     for (const std::uint32_t schema : {0U, kSchemaVersion + 1}) {
         TemporaryDirectory directory;
