@@ -35,7 +35,8 @@ def blocked(committee):
 def author_of(committee, digest, number):
     """Whose certificate of this round it is, as somebody says who has it."""
     rounds = committee.admin(GONE, f"/v1/dag?from={number}&to={number}")["rounds"]
-    return [each["author"] for each in rounds[0]["vertices"] if digest.startswith(each["digest"])]
+    return [committee.names[each["author"]] for each in rounds[0]["vertices"]
+            if digest.startswith(each["digest"])]
 
 
 def test(committee):
