@@ -202,8 +202,8 @@ def oversized(arena):
 
 def only_at_others(arena, victim):
     """A header whose batch the victim lacks and another holds. (digest, the request of the victim). The node
-    asks the author first if it thinks well of it: what it thinks it looks at once a second, so that just after
-    it was made to forgive it asks others."""
+    asks the author first if it thinks well of it: what it thinks it looks at once a second, so that just
+    after it was made to forgive it asks others."""
     deadline = time.monotonic() + 20
     while True:
         digest, _ = offered_to_others(arena, victim)
@@ -238,9 +238,9 @@ def withheld(arena):
 
 
 def lured_until_throttled(arena, peer, reply):
-    """Makes the node ask for certificates that do not exist, again and again, until it has had enough. Only the
-    author of their header can have them, so it must be asked each time; a node that is too busy itself blames
-    nobody for what takes long, and may go on for a while."""
+    """Makes the node ask for certificates that do not exist, again and again, until it has had enough. Only
+    the author of their header can have them, so it must be asked each time; a node that is too busy itself
+    blames nobody for what takes long, and may go on for a while."""
     deadline = time.monotonic() + 90
     questions = 0
     while arena.standing()["band"] not in ("throttled", "quarantined"):
