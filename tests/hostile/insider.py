@@ -124,8 +124,8 @@ def lure(peer, insider):
 
 
 def asked(peer, method, seconds=20.0):
-    """(id, body) of the node's next request by this method; to others nothing is found. TimeoutError if it
-    does not come in this time, whatever else comes."""
+    """(id, body) of the next request of the node by this method; to others nothing is found. TimeoutError if
+    it does not come in this time, whatever else comes."""
     deadline = time.monotonic() + seconds
     patience = peer.sock.gettimeout()
     try:
