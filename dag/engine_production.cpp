@@ -20,6 +20,9 @@ void Engine::State::consider(const VerifiedHeader& header) {
     if (halted_ || !within_bound(ref.round)) return;
     // V2. A round far ahead is not believed: its author sends it again.
     if (ref.round <= graph_.floor() || distance(graph_.highest(), ref.round) > config_.ahead) return;
+    // V4. Parents at the floor are gone and cannot be looked at, and a vote is what proves them: who takes an
+    // ancestor by its hash alone relies on it (C3). Only the first round has none.
+    if (ref.round > Round{1} && ref.round <= next(graph_.floor())) return;
     switch (votes_.ask(ref)) {
         case VoteBook::Answer::grant:
             break;

@@ -244,6 +244,26 @@ TEST_CASE("random crashes and restarts under loss never contradict a vote and lo
     }
 }
 
+TEST_CASE("nobody votes for a header whose parents are at the floor: they could be invented", "[V4]") {
+    TestCommittee members({});
+    members.crash(3);
+    REQUIRE(members.run_until([&] { return members.status(0).graph_floor > Round{3}; }, 120s));
+    // Between two of the idle committee's rounds.
+    const auto given = members.status(0).votes_given;
+    REQUIRE(members.run_until([&] { return members.status(0).votes_given >= given + 2; }, 10s));
+    members.run_for(50ms);
+    const Round floor = members.status(0).graph_floor;
+    std::vector<HeaderRef> parents;
+    for (std::uint16_t author = 0; author < 3; ++author) {
+        parents.push_back({floor, ValidatorIndex{author}, sha256(as_bytes("invented"))});
+    }
+    const auto before = members.status(0).votes_given;
+    members.give(0, HeaderReceived{make_header(members.committee(), next(floor).value(), 3, parents)});
+    members.run_for(10ms);
+    REQUIRE(members.status(0).graph_floor == floor);
+    CHECK(members.status(0).votes_given == before);
+}
+
 TEST_CASE("two certificates for one slot stop the engine for good instead of one of them", "[P7]") {
     const Committee committee = committee_of(4);
     TestCommittee members({});
