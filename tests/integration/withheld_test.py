@@ -41,6 +41,8 @@ def author_of(committee, digest, number):
 
 def test(committee):
     for_each = [("--node-set", f"{name}:debug.drop_outgoing={METHODS}") for name in SILENT]
+    # It proposes nothing, or v1 would lack its certificates in the same way, and nobody would go on.
+    for_each.append(("--node-set", f"{ASKER}:debug.drop_outgoing=header"))
     committee.up(*(word for words in for_each for word in words))
     committee.put(GONE, "before", "all is well")
     committee.admin(ASKER, f"/v1/peers/{GONE}/ban", "POST")
@@ -54,7 +56,7 @@ def test(committee):
     check(len(missing["digest"]) == 64, f"not a whole digest: {missing}")
 
     text = monodon("why", "--dir", committee.dir, "--node", ASKER)
-    for words in (missing["digest"], "v0 ", "v2 ", "no answer in time", "certificates are missing"):
+    for words in (missing["digest"], "v0 ", "v2 ", "no answer in time", "commit "):
         check(words in text, f"no {words!r} in\n{text}")
     check(committee.status(ASKER)["commit"] < committee.status(GONE)["commit"], "nothing was withheld")
 
