@@ -18,6 +18,12 @@ std::string names(const std::vector<VerifiedCertificate>& certificates) {
     return text;
 }
 
+/// What suspension counts for a certificate without payload.
+std::size_t bytes_of(const VerifiedCertificate& certificate) {
+    return sizeof(Certificate) + certificate->header.parents.size() * sizeof(Parent) +
+           certificate->signatures.size() * sizeof(Signature);
+}
+
 }  // namespace
 
 TEST_CASE("a suspended certificate is released when its last parent is in the graph") {
@@ -52,7 +58,7 @@ TEST_CASE("when suspension is full the highest round makes room for a lower one,
     DagBuilder dag(4);
     dag.rounds(1, 5, "ABC");
     // Room for two certificates, not for three.
-    const std::size_t one = sizeof(Certificate) + 3 * sizeof(Parent);
+    const std::size_t one = bytes_of(dag.at("A3"));
     Suspended suspended(128, 2 * one + one / 2, 0);
     CHECK(suspended.add(dag.at("A3"), Round{0}));
     CHECK(suspended.add(dag.at("A4"), Round{0}));
@@ -67,7 +73,7 @@ TEST_CASE("when suspension is full the highest round makes room for a lower one,
 TEST_CASE("collected rounds leave suspension and give their room back") {
     DagBuilder dag(4);
     dag.rounds(1, 4, "ABC");
-    const std::size_t one = sizeof(Certificate) + 3 * sizeof(Parent);
+    const std::size_t one = bytes_of(dag.at("A3"));
     Suspended suspended(128, 2 * one, 0);
     CHECK(suspended.add(dag.at("A2"), Round{0}));
     CHECK(suspended.add(dag.at("A3"), Round{0}));
@@ -81,7 +87,7 @@ TEST_CASE("collected rounds leave suspension and give their room back") {
 TEST_CASE("the lowest round and what was fetched have a reserve that others can not fill") {
     DagBuilder dag(4);
     dag.rounds(1, 6, "ABCD");
-    const std::size_t one = sizeof(Certificate) + 4 * sizeof(Parent);
+    const std::size_t one = bytes_of(dag.at("A3"));
     Suspended suspended(128, 2 * one, 2 * one);
     CHECK(suspended.add(dag.at("A5"), Round{0}));
     CHECK(suspended.add(dag.at("B5"), Round{0}));

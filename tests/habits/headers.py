@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Proves that every unit and every header of the project stands alone. Usage: headers.py BUILD_ROOT
+"""Proves that every header of the project stands alone. Usage: headers.py BUILD_ROOT
 
-The build joins units, so that one may live on what another includes. Here each is compiled by itself, without
-code generation. A header beside a unit that includes it first is proven with it (tools/tidy.py holds the
-order); every other one is compiled alone, with the flags of the nearest unit.
+The build joins units, so that it proves this for few. Each is compiled alone, without code generation, with the
+flags of the unit beside it or of the nearest one.
 """
 
 import subprocess
@@ -31,14 +30,11 @@ def main():
     build_root = Path(sys.argv[1])
     units = commands(build_root, ROOT)
     memory = Memory(build_root / "habits/headers")
-    alone = sorted(units) + [
-        path
-        for path in project_files()
-        if path.endswith(".hpp") and path[: -len(".hpp")] + ".cpp" not in units
-    ]
+    headers = [path for path in project_files() if path.endswith(".hpp")]
 
     def check(file):
-        flags = units[file if file in units else nearest(file, units)]
+        beside = file[: -len(".hpp")] + ".cpp"
+        flags = units[beside if beside in units else nearest(file, units)]
         key = Memory.key(flags, closure(file, ROOT))
         if memory.passed(key):
             return None
@@ -47,7 +43,7 @@ def main():
             memory.remember(key)
         return found
 
-    return report(check, alone)
+    return report(check, headers)
 
 
 if __name__ == "__main__":
