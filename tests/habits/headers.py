@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Proves that every header of the project stands alone. Usage: headers.py BUILD_ROOT
 
-The build joins units, so that it proves this for few. Each is compiled alone, without code generation, with the
-flags of the unit beside it or of the nearest one.
+The build joins units, so that it proves this for few. Each is compiled alone, without code generation, with
+the flags of the unit beside it or of the nearest one.
 """
 
 import subprocess
