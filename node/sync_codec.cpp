@@ -11,7 +11,7 @@ using net::PackWriter;
 
 namespace {
 
-constexpr std::size_t kPackOverhead = 16;
+constexpr std::size_t kItemOverhead = 16;
 constexpr std::uint32_t kBatchesMax = dag::kDigestsPerRequestMax;
 constexpr std::uint16_t kAuthorMax = dag::kCommitteeMax - 1;
 
@@ -53,7 +53,7 @@ struct RequestWriter {
     std::uint64_t nonce;
 
     std::pair<Method, SharedBytes> operator()(const dag::GetCertificates& request) const {
-        PackWriter writer(request.headers.size() * 34 + kPackOverhead);
+        PackWriter writer(request.headers.size() * 34 + kItemOverhead);
         writer.array(1).array(request.headers.size());
         for (const Digest& digest : request.headers) writer.digest(digest);
         return {Method::get_certificates, writer.share()};
@@ -72,7 +72,7 @@ struct RequestWriter {
         return (*this)(dag::GetBatches{{request.batch}});
     }
     std::pair<Method, SharedBytes> operator()(const dag::GetBatches& request) const {
-        PackWriter writer(request.batches.size() * 44 + kPackOverhead);
+        PackWriter writer(request.batches.size() * 44 + kItemOverhead);
         writer.array(1).array(request.batches.size());
         for (const dag::WantedBatch& each : request.batches) {
             writer.array(2).digest(each.digest).u64(each.sealed.value());
@@ -86,7 +86,7 @@ struct RequestWriter {
     }
     std::pair<Method, SharedBytes> operator()(const dag::GetMissingCertificates& request) const {
         const Bytes bits = encode_known(request.known.authors, members);
-        PackWriter writer(bits.size() + 4 * kPackOverhead);
+        PackWriter writer(bits.size() + 4 * kItemOverhead);
         writer.array(5).u64(request.first.value()).u64(request.last.value()).u64(request.from.value());
         writer.u64(request.known.floor.value()).bin(bits);
         return {Method::get_missing_certificates, writer.share()};
@@ -177,8 +177,8 @@ std::optional<dag::Continuation> read_next(PackReader& reader) {
 
 SharedBytes write_list(const dag::Held& held, const std::optional<dag::Continuation>& next,
                        const std::vector<ByteView>& items) {
-    std::size_t bytes = 6 * kPackOverhead;
-    for (const ByteView item : items) bytes += item.size() + kPackOverhead;
+    std::size_t bytes = 6 * kItemOverhead;
+    for (const ByteView item : items) bytes += item.size() + kItemOverhead;
     PackWriter writer(bytes);
     begin_list(writer, held, next);
     writer.array(items.size());
@@ -189,7 +189,7 @@ SharedBytes write_list(const dag::Held& held, const std::optional<dag::Continuat
 SharedBytes write_highest(const dag::HighestRound& highest, std::uint64_t nonce) {
     const Bytes certificate = highest.certificate ? encode(*highest.certificate) : Bytes{};
     const Bytes header = highest.yours ? encode(*highest.yours) : Bytes{};
-    PackWriter writer(certificate.size() + header.size() + 8 * kPackOverhead);
+    PackWriter writer(certificate.size() + header.size() + 8 * kItemOverhead);
     writer.array(7).u64(nonce);
     write_held(writer, highest.held);
     writer.bin(certificate).bin(header);
