@@ -175,6 +175,8 @@ void Engine::State::release(const CommitDurable& durable) {
     durable_commit_ = durable.commit->claim();
     out_->emplace_back(Committed{durable.commit});
     undelivered_.push_back(durable.commit);
+    // What an application that does not get on leaves here is in the store as well.
+    if (undelivered_.size() > kUnexecutedMax) undelivered_.pop_front();
     hand_over();
     collect(durable.floor);
     // A batch lives LIFE rounds, but one that nobody brought into the order for so long is found through the
@@ -182,19 +184,23 @@ void Engine::State::release(const CommitDurable& durable) {
     batches_.collect(below(durable.commit->anchor.round, 16 * config_.ordering.window));
 }
 
-/// Gives delivery what is durable, in order. A state that is far behind needs more commits than memory should
-/// hold: those that lie in the store come as execution gets on.
+/// Gives delivery what is durable, in order, and at most so much ahead of execution: a state that is far
+/// behind, or an application that stands still, would need more commits than memory should hold. The rest
+/// comes from the store as execution gets on.
 void Engine::State::hand_over() {
-    while (handed_ < durable_commit_.index) {
+    while (!halted_ && handed_ < durable_commit_.index) {
+        if (handed_.value() - std::min(handed_, executed_).value() >= kUnexecutedMax) return;
         CommitPtr commit;
         if (!undelivered_.empty() && undelivered_.front()->index == next(handed_)) {
             commit = std::move(undelivered_.front());
             undelivered_.pop_front();
         } else {
-            if (handed_.value() - std::min(handed_, executed_).value() >= kUnexecutedMax) return;
-            // That it is there and whole was seen when the state was recovered.
             commit = reader_.commit(next(handed_));
-            MONODON_CHECK(commit != nullptr);
+            // It was whole when the state was recovered, or when we wrote it.
+            if (commit == nullptr) {
+                return halt("commit " + std::to_string(next(handed_).value()) +
+                            " is durable and cannot be read any more: see `monodon db check`");
+            }
         }
         handed_ = commit->index;
         execute_when_stored(commit);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "tests/engine/fixtures.hpp"
@@ -7,6 +9,7 @@ namespace backlog_test {
 using namespace monodon;
 using namespace monodon::dag;
 using namespace monodon::dag::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -67,6 +70,43 @@ TEST_CASE("a state that is far behind is given what it lacks as it gets on, in o
     }
     CHECK(delivered == kCommits);
     CHECK(store.reads == kCommits - kRecovered);
+}
+
+TEST_CASE("an application that stands still is given no more than so much, and the rest when it gets on") {
+    constexpr std::uint64_t kAhead = 1024;
+    TestCommittee members({});
+    members.stand_still.insert(0);
+    for (std::uint64_t number = 0; members.commits(0).size() < kAhead + 200; ++number) {
+        REQUIRE(number < 10 * kAhead);
+        (void)members.submit(1 + number % 3, std::to_string(number));
+        members.run_for(2ms);
+    }
+    CHECK(members.executed(0).size() == kAhead);
+    members.stand_still.clear();
+    members.give(0, Executed{members.executed(0).back()->index});
+    const CommitIndex last = members.commits(0).rbegin()->first;
+    CHECK(members.run_until([&] { return members.executed(0).back()->index >= last; }, 10s));
+    std::uint64_t next_one = 0;
+    for (const CommitPtr& each : members.executed(0)) REQUIRE(each->index == CommitIndex{++next_one});
+    members.check_safety();
+}
+
+TEST_CASE("a durable commit that cannot be read any more stops the engine with what to do") {
+    const Committee committee = committee_of(4);
+    Store store(committee);
+    store.commits.at(9) = nullptr;
+    RecoveredState recovered;
+    recovered.commits.assign(store.commits.end() - static_cast<std::ptrdiff_t>(kRecovered),
+                             store.commits.end());
+    recovered.graph_floor = Round{kCommits};
+    Engine engine({}, committee, std::nullopt, store, std::move(recovered));
+    Effects out;
+    engine.step(Started{}, Time{}, out);
+    const auto halt = std::find_if(out.begin(), out.end(),
+                                   [](const Effect& effect) { return std::holds_alternative<Halt>(effect); });
+    REQUIRE(halt != out.end());
+    CHECK(std::get<Halt>(*halt).reason.find("commit 10 ") == 0);
+    CHECK(std::get<Halt>(*halt).reason.find("monodon db check") != std::string::npos);
 }
 
 }  // namespace backlog_test

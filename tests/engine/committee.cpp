@@ -252,6 +252,7 @@ void TestCommittee::perform(std::size_t member, const Effect& effect) {
             CHECK(node.disk->batches.contains(entry.batch));
         node.executed.push_back(delivered->commit);
         for (const PayloadEntry& entry : delivered->commit->payload) ++node.executed_batches[entry.batch];
+        if (stand_still.contains(member)) return;
         node.disk->executed = delivered->commit->index;
         give(member, Executed{delivered->commit->index});
     } else if (const auto* halt = std::get_if<Halt>(&effect)) {

@@ -73,6 +73,8 @@ class TestCommittee {
     std::function<bool(std::size_t from, std::size_t to, const Effect& effect)> drop;
     /// Extra delay of everything that a member sends.
     std::map<std::size_t, Duration> slow;
+    /// Nodes whose application takes commits and does not get on with them.
+    std::set<std::size_t> stand_still;
     /// Certificates that were taken without their signatures.
     std::uint64_t by_hash = 0;
     void set_loss(unsigned percent) { options_.loss_percent = percent; }
