@@ -23,7 +23,15 @@ void Suspended::erase(std::map<Slot, VerifiedCertificate>::iterator at) {
 
 bool Suspended::add(const VerifiedCertificate& certificate, Round highest_in_graph, bool fetched) {
     const Slot slot = certificate->ref().slot();
-    if (waiting_.contains(slot)) return true;
+    if (const auto present = waiting_.find(slot); present != waiting_.end()) {
+        // What is here by its hash gets its signatures; if they find room, they are evidence.
+        const std::size_t size = bytes_ - size_of(*present->second) + size_of(*certificate);
+        if (certificate->has_proof() && !present->second->has_proof() && size <= bytes_max_ + reserve_) {
+            present->second = certificate;
+            bytes_ = size;
+        }
+        return true;
+    }
     if (distance(highest_in_graph, slot.round) > ahead_) return false;
     const std::size_t size = size_of(*certificate);
     const bool reserved = fetched || waiting_.empty() || slot.round <= waiting_.begin()->first.round;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "dag/model/verification.hpp"
 #include "tests/dag/dag_builder.hpp"
 
 using namespace monodon;
@@ -17,6 +18,12 @@ std::string names(const std::vector<VerifiedCertificate>& certificates) {
     for (const auto& certificate : certificates) text += name(certificate->ref().slot());
     return text;
 }
+
+/// Nobody asks it: what is taken by its hash shows no signatures.
+class Unasked final : public SignatureVerifier {
+ public:
+    [[nodiscard]] bool verify(const PublicKey&, ByteView, const Signature&) const override { return false; }
+};
 
 /// What suspension counts for a certificate without payload.
 std::size_t bytes_of(const VerifiedCertificate& certificate) {
@@ -43,6 +50,25 @@ TEST_CASE("a suspended certificate is released when its last parent is in the gr
     CHECK(suspended.release(Round{3}, graph).empty());
     CHECK(suspended.contains(slot("A3")));
     CHECK_FALSE(suspended.contains(slot("A2")));
+}
+
+TEST_CASE("one that is here by its hash gets its signatures when they come, and does not lose them again") {
+    DagBuilder dag(4);
+    dag.rounds(1, 3, "ABC");
+    const Unasked verifier;
+    const auto bare = Verification(dag.committee(), verifier).ancestor(Certificate(*dag.at("A3")));
+    REQUIRE(bare);
+    Suspended suspended(128, kPlenty);
+    CHECK(suspended.add(*bare, Round{0}));
+    const std::size_t without = suspended.bytes();
+    CHECK_FALSE(suspended.all().at(slot("A3"))->has_proof());
+    CHECK(suspended.add(dag.at("A3"), Round{0}));
+    CHECK(suspended.all().at(slot("A3"))->has_proof());
+    CHECK(suspended.bytes() == without + dag.at("A3")->signatures.size() * sizeof(Signature));
+    CHECK(suspended.add(*bare, Round{0}));
+    CHECK(suspended.all().at(slot("A3"))->has_proof());
+    suspended.collect(Round{3});
+    CHECK(suspended.bytes() == 0);
 }
 
 TEST_CASE("what is too far above the graph is not suspended") {
