@@ -231,8 +231,8 @@ def demo(options, directory):
     monodon("status", "--all", "--dir", directory)
     heading("Commit chains, pair by pair")
     monodon("verify", "--all", "--dir", directory)
-    show_places(directory, members)
     if not options.once:
+        show_places(directory, members)
         wait_for_interrupt(directory)
 
 
