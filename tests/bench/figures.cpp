@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -56,6 +58,21 @@ Figure machine_load() {
 }
 
 void print(const Figures& figures, bool json) { json ? print_json(figures) : print_table(figures); }
+
+Options options_of(int argc, char** argv) {
+    Options options;
+    for (int at = 1; at < argc; ++at) {
+        const std::string_view word = argv[at];
+        if (word == "json") {
+            options.json = true;
+        } else if (std::filesystem::is_directory(word)) {
+            options.directory = word;
+        } else {
+            give_up("usage: [json] [DIRECTORY], and there is no directory " + std::string(word));
+        }
+    }
+    return options;
+}
 
 void give_up(const std::string& why) {
     fmt::print(stderr, "{}\n", why);

@@ -27,6 +27,13 @@ using Figures = std::vector<Figure>;
 
 void print(const Figures& figures, bool json);
 
+/// `[json] [DIRECTORY]`: one line of JSON instead of a table, and below which directory to write.
+struct Options {
+    bool json = false;
+    std::string directory = ".";
+};
+[[nodiscard]] Options options_of(int argc, char** argv);
+
 /// Ends the process with a sentence.
 [[noreturn]] void give_up(const std::string& why);
 

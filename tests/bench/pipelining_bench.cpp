@@ -105,6 +105,4 @@ int run(bool json) {
 
 }  // namespace monodon::bench
 
-int main(int argc, char** argv) {
-    return monodon::bench::run(argc > 1 && std::string_view(argv[1]) == "json");
-}
+int main(int argc, char** argv) { return monodon::bench::run(monodon::bench::options_of(argc, argv).json); }

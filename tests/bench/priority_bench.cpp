@@ -1,6 +1,5 @@
 #include "tests/bench/priority_bench.hpp"
 
-#include <cstdlib>
 #include <string_view>
 
 #include <boost/asio/post.hpp>
@@ -9,6 +8,7 @@
 #include "node/codec.hpp"
 #include "tests/bench/figures.hpp"
 #include "tests/eventually.hpp"
+#include "tests/temporary_directory.hpp"
 
 // priority [json] [DIRECTORY]: how late a vote is while bulk replies and batches saturate its connection,
 // against the same connection idle. Both ends and what saturates them share the processors of this machine,
@@ -180,13 +180,12 @@ void report(const std::string& name, const Phase& phase, const Phase* idle, Figu
     figures.push_back({name + ": the connection", phase.link, "MiB/s"});
 }
 
-int run(bool json, std::string directory) {
-    directory += "/monodon-bench-XXXXXX";
-    if (::mkdtemp(directory.data()) == nullptr) give_up("cannot make " + directory);
+int run(const Options& options) {
+    const monodon::test::TemporaryDirectory directory(options.directory);
     Figures figures;
     figures.push_back(machine_load());
     {
-        Bench bench(directory);
+        Bench bench(directory.path().string());
         test::dawdle(kWarmUp);
         Phase idle;
         Phase saturated;
@@ -207,8 +206,7 @@ int run(bool json, std::string directory) {
         report("meanwhile on another connection", saturated_beside, nullptr, figures);
         report("batch writer stalled", stalled, &idle, figures);
     }
-    std::filesystem::remove_all(directory);
-    print(figures, json);
+    print(figures, options.json);
     return 0;
 }
 
@@ -216,15 +214,4 @@ int run(bool json, std::string directory) {
 
 }  // namespace monodon::bench
 
-int main(int argc, char** argv) {
-    bool json = false;
-    std::string directory = ".";
-    for (int at = 1; at < argc; ++at) {
-        if (std::string_view(argv[at]) == "json") {
-            json = true;
-        } else {
-            directory = argv[at];
-        }
-    }
-    return monodon::bench::run(json, directory);
-}
+int main(int argc, char** argv) { return monodon::bench::run(monodon::bench::options_of(argc, argv)); }

@@ -10,6 +10,7 @@
 
 #include "storage/recovery_strategy.hpp"
 #include "tests/storage/support.hpp"
+#include "tests/temporary_directory.hpp"
 
 // storage [json] [DIRECTORY]: what the stores do beside what the disk does, on the file system of DIRECTORY
 // (the current one). Everything is made there and removed again.
@@ -95,17 +96,16 @@ void print_recovery(const Figures& figures) {
     fmt::print("(in brackets: the table of the requirement)\n");
 }
 
-int run(bool json, std::string directory) {
-    directory += "/monodon-bench-XXXXXX";
-    if (::mkdtemp(directory.data()) == nullptr) give_up("cannot make " + directory);
+int run(const monodon::bench::Options& options) {
+    const monodon::test::TemporaryDirectory temporary(options.directory);
+    const std::string directory = temporary.path().string();
     Figures figures;
     figures.push_back(machine_load());
     for (const std::uint64_t certificates : kSizes) measure_recovery(directory, certificates, figures);
     measure_writes(directory, figures);
     measure_sizes(directory, figures);
-    std::filesystem::remove_all(directory);
-    print(figures, json);
-    if (!json) print_recovery(figures);
+    print(figures, options.json);
+    if (!options.json) print_recovery(figures);
     return 0;
 }
 
@@ -114,14 +114,5 @@ int run(bool json, std::string directory) {
 }  // namespace monodon::storage::bench
 
 int main(int argc, char** argv) {
-    bool json = false;
-    std::string directory = ".";
-    for (int at = 1; at < argc; ++at) {
-        if (std::string_view(argv[at]) == "json") {
-            json = true;
-        } else {
-            directory = argv[at];
-        }
-    }
-    return monodon::storage::bench::run(json, directory);
+    return monodon::storage::bench::run(monodon::bench::options_of(argc, argv));
 }

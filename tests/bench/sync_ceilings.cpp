@@ -10,6 +10,7 @@
 #include "tests/bench/storage_bench.hpp"
 #include "tests/storage/support.hpp"
 #include "tests/sync/transport.hpp"
+#include "tests/temporary_directory.hpp"
 
 // What bounds catching up, and what one gap costs: the part of `tests/bench/sync` that needs no process of
 // its own for each member. Prints one JSON object on a line of its own.
@@ -177,15 +178,13 @@ Latency resolve(std::size_t lacking) {
 }  // namespace
 
 TEST_CASE("what bounds catching up") {
-    std::string directory = (std::filesystem::current_path() / "monodon-bench-XXXXXX").string();
-    REQUIRE(::mkdtemp(directory.data()) != nullptr);
+    const monodon::test::TemporaryDirectory directory(std::filesystem::current_path());
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
     const double four = verified_per_second(4, 1);
     const double four_all = verified_per_second(4, cores);
     const double ten = verified_per_second(10, 1);
     const double ten_all = verified_per_second(10, cores);
-    const double stored = stored_per_second(directory);
-    std::filesystem::remove_all(directory);
+    const double stored = stored_per_second(directory.path());
     const Latency parent = resolve(1);
     const Latency round = resolve(4);
     std::cout << fmt::format(R"({{"cores":{},"verified_per_s":{{"4":{:.0f},"10":{:.0f}}},)"

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -8,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
 
+#include "tests/temporary_directory.hpp"
 #include "tools/replay.hpp"
 
 using namespace monodon;
@@ -275,9 +274,7 @@ TEST_CASE("numbers at the ends of their range are taken and cost nothing") {
 }
 
 TEST_CASE("a file is replayed by its path, and one that cannot be read is refused") {
-    std::string pattern = (std::filesystem::temp_directory_path() / "monodon-conformance-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    const std::filesystem::path folder = pattern;
+    const monodon::test::TemporaryDirectory folder;
     std::ofstream(folder / "input.json") << with_certificates("");
     std::ostringstream out;
     std::ostringstream err;
@@ -285,6 +282,5 @@ TEST_CASE("a file is replayed by its path, and one that cannot be read is refuse
     CHECK(out.str() == "{\"commits\":[]}\n");
     CHECK(tools::replay(folder / "missing.json", out, err) == 2);
     CHECK(err.str().find("missing.json cannot be opened") != std::string::npos);
-    CHECK(tools::replay(folder, out, err) == 2);
-    std::filesystem::remove_all(folder);
+    CHECK(tools::replay(folder.path(), out, err) == 2);
 }

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using test::Asked;
 using test::contains;
 using test::FakeNode;
-using test::TempDir;
+using test::TemporaryDirectory;
 using test::text;
 
 namespace json = boost::json;
@@ -327,7 +327,7 @@ TEST_CASE("the status names state, reasons, and every validator") {
 }
 
 TEST_CASE("the APIs answer through their servers") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     FakeNode node;
     node.state["key"] = "value";
     const auto view = node.view();

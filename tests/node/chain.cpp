@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include <catch2/catch.hpp>
-#include <unistd.h>
 
 namespace monodon::node::test {
 
@@ -100,18 +99,6 @@ BatchReader Chain::reader() const {
         if (!bytes) return Unexpected{std::string("lost")};
         return BatchBody{bytes, *dag::parse_batch(committee_, *bytes), true};
     };
-}
-
-TempDirectory::TempDirectory() {
-    static std::atomic<int> number{0};
-    path_ = std::filesystem::temp_directory_path() /
-            ("monodon-node-test-" + std::to_string(::getpid()) + "-" + std::to_string(number++));
-    std::filesystem::create_directories(path_);
-}
-
-TempDirectory::~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace monodon::node::test

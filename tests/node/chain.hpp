@@ -14,6 +14,7 @@
 #include "dag/model/committee.hpp"
 #include "node/application.hpp"
 #include "node/kv_format.hpp"
+#include "tests/temporary_directory.hpp"
 
 /// What the tests of worker and execution stand on.
 namespace monodon::node::test {
@@ -66,18 +67,7 @@ class Chain {
     std::map<Digest, SharedBytes> batches_;
 };
 
-/// Goes when it goes.
-class TempDirectory {
- public:
-    TempDirectory();
-    ~TempDirectory();
-    TempDirectory(const TempDirectory&) = delete;
-    TempDirectory& operator=(const TempDirectory&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-    std::filesystem::path path_;
-};
+using monodon::test::TemporaryDirectory;
 
 /// What threads tell the test, which waits until it has heard enough.
 class Heard {

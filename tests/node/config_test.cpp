@@ -12,7 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using test::contains;
-using test::TempDir;
+using test::TemporaryDirectory;
 
 std::string origin_of(const Config& config, const std::string& key) {
     for (const ConfigRow& row : config.rows()) {
@@ -23,7 +23,7 @@ std::string origin_of(const Config& config, const std::string& key) {
 
 /// What load() says of one file; empty if it is fine.
 std::string problems_of(const std::string& text) {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     test::write_text(directory / "config.toml", text);
     const auto config = Config::load({directory / "config.toml", {}, {}});
     if (config) return "";
@@ -54,7 +54,7 @@ TEST_CASE("durations and sizes are written as they are read") {
 }
 
 TEST_CASE("a flag is stronger than a variable, a variable than the file, the file than the default") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     test::write_text(directory / "config.toml",
                      "# a comment\n"
                      "[consensus]\n"
@@ -181,7 +181,7 @@ TEST_CASE("texts from variables and flags become what the key is") {
 }
 
 TEST_CASE("the generated file holds the defaults, names every key and can be read with every line live") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto path = directory / "config.toml";
     REQUIRE(write_default_config(path));
     CHECK_FALSE(write_default_config(path));
@@ -212,7 +212,7 @@ TEST_CASE("the generated file holds the defaults, names every key and can be rea
 }
 
 TEST_CASE("a generated file can have values of its own") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     REQUIRE(write_default_config(directory / "config.toml", {{"net.listen", "\"127.0.0.1:7100\""}}));
     const auto config = Config::load({directory / "config.toml", {}, {}});
     REQUIRE(config);
@@ -221,7 +221,7 @@ TEST_CASE("a generated file can have values of its own") {
 }
 
 TEST_CASE("a file that is missing or too large is an error") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     CHECK_FALSE(Config::load({directory / "config.toml", {}, {}}));
     test::write_text(directory / "config.toml", std::string(2 * 1024 * 1024, '\n'));
     CHECK_FALSE(Config::load({directory / "config.toml", {}, {}}));

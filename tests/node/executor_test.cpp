@@ -253,7 +253,7 @@ TEST_CASE("stopping finishes the group at hand, forgets the rest, and tells nobo
 TEST_CASE("execution begins where the application stands and skips what it has") {
     const dag::Committee committee = committee_of({1, 1, 1, 1});
     Chain chain(committee);
-    TempDirectory directory;
+    TemporaryDirectory directory;
     storage::lmdb::EnvironmentOptions options;
     options.directory = directory.path();
     options.create = true;

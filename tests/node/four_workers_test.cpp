@@ -49,7 +49,7 @@ class Validator {
     Four& four_;
     const dag::ValidatorIndex self_;
     const dag::Committee& committee_;
-    TempDirectory directory_;
+    TemporaryDirectory directory_;
     Heard heard_;
     std::map<Digest, SharedBytes> store_;
     std::uint64_t executed_ = 0;

@@ -11,7 +11,7 @@ namespace monodon::node::genesis_test {
 namespace {
 
 using test::contains;
-using test::TempDir;
+using test::TemporaryDirectory;
 
 PublicKey key(Byte number) {
     std::array<Byte, 32> seed{};
@@ -48,7 +48,7 @@ std::string with(const std::string& part, const std::string& instead) {
 }
 
 TEST_CASE("a genesis survives its file") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const Genesis made = genesis();
     REQUIRE(made.save(directory / "genesis.json"));
     const auto loaded = Genesis::load(directory / "genesis.json");
@@ -170,14 +170,14 @@ TEST_CASE("a committee that could not agree is refused") {
 }
 
 TEST_CASE("an error in a genesis file names the file") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     CHECK(contains(Genesis::load(directory / "genesis.json").error(), "genesis.json"));
     test::write_text(directory / "genesis.json", "{}");
     CHECK(contains(Genesis::load(directory / "genesis.json").error(), "genesis.json: "));
 }
 
 TEST_CASE("a key file is for its owner alone and is never overwritten") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto path = directory / "key";
     const auto made = create_key(path);
     REQUIRE(made);
@@ -197,7 +197,7 @@ TEST_CASE("a key file is for its owner alone and is never overwritten") {
 }
 
 TEST_CASE("a key file that holds anything but a key is refused") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto path = directory / "key";
     const std::string digits(64, 'a');
     for (const std::string& text :
@@ -217,7 +217,7 @@ TEST_CASE("a key file that holds anything but a key is refused") {
 }
 
 TEST_CASE("a home can be made twice and stays the same") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto first = init_home(directory / "v0");
     REQUIRE(first);
     CHECK(first->made_key);
@@ -233,7 +233,7 @@ TEST_CASE("a home can be made twice and stays the same") {
 }
 
 TEST_CASE("a home that is not new misses its store, a new one does not") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const HomePaths home(directory / "v0");
     REQUIRE(init_home(home.root));
     CHECK_FALSE(missing_store(home, NodeRole::validator));
@@ -253,7 +253,7 @@ TEST_CASE("a home that is not new misses its store, a new one does not") {
 }
 
 TEST_CASE("an admin socket lies in the home, or at a short path that the home records") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const HomePaths home(directory / "v0");
     REQUIRE(init_home(home.root));
     CHECK(*place_admin_socket(home, "") == home.admin_socket());

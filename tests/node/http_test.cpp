@@ -24,7 +24,7 @@ using test::kHello;
 using test::RawConnection;
 using test::Server;
 using test::tcp;
-using test::TempDir;
+using test::TemporaryDirectory;
 using test::text_response;
 using Clock = std::chrono::steady_clock;
 
@@ -347,7 +347,7 @@ TEST_CASE("stopping cuts off what does not end") {
 }
 
 TEST_CASE("a Unix socket has mode 0600, goes with its server, and replaces a stale one but nothing else") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto path = directory / "admin.sock";
     struct stat status {};
     {
@@ -383,7 +383,7 @@ TEST_CASE("a Unix socket has mode 0600, goes with its server, and replaces a sta
 }
 
 TEST_CASE("a Unix socket of a group has mode 0660") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto path = directory / "admin.sock";
     const group* own = ::getgrgid(::getegid());
     REQUIRE(own != nullptr);
@@ -404,7 +404,7 @@ TEST_CASE("a Unix socket of a group has mode 0660") {
 }
 
 TEST_CASE("through a Unix socket only the owner and root may change anything") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto path = directory / "admin.sock";
     Server server(unix_at(path, {hello(), echo(100)}));
     CHECK(HttpClient::unix_socket(path).post("/echo", as_bytes("x"), kDeadline)->status == 200);
@@ -453,7 +453,7 @@ TEST_CASE("an address that is taken is an error in words") {
 }
 
 TEST_CASE("the client tells a server that is not there from one that is slow and one that talks nonsense") {
-    const TempDir directory;
+    const TemporaryDirectory directory;
     const auto none = HttpClient::unix_socket(directory / "none").get("/", kDeadline);
     REQUIRE_FALSE(none);
     CHECK(none.error().kind == HttpFailure::Kind::connect);

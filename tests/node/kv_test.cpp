@@ -21,7 +21,7 @@ using Outcomes = std::vector<Outcome>;
 struct Fixture {
     const dag::Committee committee = committee_of({1, 1, 1, 1});
     Chain chain{committee};
-    TempDirectory directory;
+    TemporaryDirectory directory;
     std::unique_ptr<KvStore> store = open();
 
     std::unique_ptr<KvStore> open(storage::lmdb::FaultHook faults = {},

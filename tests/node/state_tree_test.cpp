@@ -51,9 +51,9 @@ TEST_CASE("the root of a tree with changed buckets is the root computed from not
             const std::string key = std::to_string(random() % 100);
             content[key] = std::to_string(random());
             const Digest hash = sha256(as_bytes(key));
-            tree.set(bucket_of(hash), test::naive_bucket(content, bucket_of(hash)));
+            tree.set(bucket_of(hash), node::test::naive_bucket(content, bucket_of(hash)));
         }
-        const Digest root = test::naive_root(content);
+        const Digest root = node::test::naive_root(content);
         CHECK(tree.root() == root);
         CHECK(tree.root() == root);
     }

@@ -9,11 +9,6 @@
 
 namespace monodon::node::test {
 
-class TempDir : public TempDirectory {
- public:
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path() / name; }
-};
-
 inline void write_text(const std::filesystem::path& path, const std::string& text) {
     std::ofstream out(path, std::ios::binary);
     out << text;

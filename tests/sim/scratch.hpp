@@ -1,28 +1,17 @@
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 
+#include "tests/temporary_directory.hpp"
+
 namespace monodon::sim {
 
-/// A folder of its own that goes away.
+/// Files in a directory that goes away.
 class Scratch {
  public:
-    Scratch() {
-        std::string name = (std::filesystem::temp_directory_path() / "monodon-sim-XXXXXX").string();
-        if (::mkdtemp(name.data()) != nullptr) path_ = name;
-    }
-    ~Scratch() {
-        std::error_code ignored;
-        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-
-    [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
+    [[nodiscard]] std::string file(const std::string& name) const { return (directory_ / name).string(); }
     [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
         std::ofstream(file(name)) << text;
         return file(name);
@@ -34,7 +23,7 @@ class Scratch {
     }
 
  private:
-    std::filesystem::path path_;
+    monodon::test::TemporaryDirectory directory_;
 };
 
 }  // namespace monodon::sim

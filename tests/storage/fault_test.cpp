@@ -40,14 +40,47 @@ struct NthFault {
     }
 };
 
-/// Rounds of votes, certificates and commits, one write in flight, until all are durable or the writer ends.
-struct Scenario {
+/// One write in flight: the next goes when this one is durable, none when the writer has ended.
+class OneInFlight {
+ public:
+    std::size_t acknowledged = 0;
+    std::optional<std::string> fatal;
+
+ protected:
+    [[nodiscard]] auto on_fatal() {
+        return [this](const std::string& reason) {
+            const std::lock_guard lock(mutex_);
+            fatal = reason;
+            changed_.notify_all();
+        };
+    }
+    /// `write` is given what to call when it is durable. False if the writer has ended.
+    template <class Write>
+    [[nodiscard]] bool one(Write write) {
+        write([this] {
+            const std::lock_guard lock(mutex_);
+            ++done_;
+            changed_.notify_all();
+        });
+        std::unique_lock lock(mutex_);
+        const std::size_t wanted = acknowledged + 1;
+        REQUIRE(changed_.wait_for(lock, std::chrono::seconds(30), [&] { return fatal || done_ == wanted; }));
+        acknowledged = done_;
+        return !fatal;
+    }
+
+ private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t done_ = 0;
+};
+
+/// Rounds of votes, certificates and commits, until all are durable or the writer ends.
+struct Scenario : OneInFlight {
     static constexpr int kRounds = 4;
     TemporaryDirectory directory;
     std::shared_ptr<NthFault> fault = std::make_shared<NthFault>();
     std::vector<std::vector<dag::Record>> writes;
-    std::size_t acknowledged = 0;
-    std::optional<std::string> fatal;
 
     Scenario() {
         // Made without faults: the store itself is not what is tried here.
@@ -60,33 +93,16 @@ struct Scenario {
         }
     }
     void run() {
-        std::mutex mutex;
-        std::condition_variable changed;
-        std::size_t done = 0;
         auto options = consensus_options(directory.path());
         options.environment.create = false;
         options.environment.faults = [state = fault](lmdb::DiskStep step) { return (*state)(step); };
         options.retry_after = std::chrono::milliseconds(1);
-        options.fatal = [&](const std::string& reason) {
-            const std::lock_guard lock(mutex);
-            fatal = reason;
-            changed.notify_all();
-        };
+        options.fatal = on_fatal();
         auto opened = ConsensusStore::open(options, four_members());
         REQUIRE(opened);
         fault->armed = true;
         for (const auto& records : writes) {
-            (*opened)->write(records, [&] {
-                const std::lock_guard lock(mutex);
-                ++done;
-                changed.notify_all();
-            });
-            std::unique_lock lock(mutex);
-            const std::size_t wanted = acknowledged + 1;
-            REQUIRE(
-                changed.wait_for(lock, std::chrono::seconds(30), [&] { return fatal || done == wanted; }));
-            acknowledged = done;
-            if (fatal) break;
+            if (!one([&](auto durable) { (*opened)->write(records, durable); })) break;
         }
         // The writer ends before what its callbacks use.
         opened->reset();
@@ -109,14 +125,11 @@ struct Scenario {
     }
 };
 
-/// Batches of three generations, which are made meanwhile, one in flight, until all are durable or the writer
-/// ends.
-struct BatchScenario {
+/// Batches of three generations, which are made meanwhile, until all are durable or the writer ends.
+struct BatchScenario : OneInFlight {
     TemporaryDirectory directory;
     std::shared_ptr<NthFault> fault = std::make_shared<NthFault>();
     std::vector<SealedBatch> writes;
-    std::size_t acknowledged = 0;
-    std::optional<std::string> fatal;
 
     BatchScenario() {
         for (std::uint64_t at = 0; at < 9; ++at)
@@ -128,28 +141,14 @@ struct BatchScenario {
         options.ahead = 10 * kGenerationRounds;
         options.environment.faults = [state = fault](lmdb::DiskStep step) { return (*state)(step); };
         options.retry_after = std::chrono::milliseconds(1);
-        std::mutex mutex;
-        std::condition_variable changed;
-        options.fatal = [&](const std::string& reason) {
-            const std::lock_guard lock(mutex);
-            fatal = reason;
-            changed.notify_all();
-        };
+        options.fatal = on_fatal();
         auto store = open_batches(options);
         fault->armed = true;
-        std::size_t done = 0;
         for (const SealedBatch& each : writes) {
-            REQUIRE(store->put(each.entry, each.bytes, Standing::named, [&] {
-                const std::lock_guard lock(mutex);
-                ++done;
-                changed.notify_all();
-            }));
-            std::unique_lock lock(mutex);
-            const std::size_t wanted = acknowledged + 1;
-            REQUIRE(
-                changed.wait_for(lock, std::chrono::seconds(30), [&] { return fatal || done == wanted; }));
-            acknowledged = done;
-            if (fatal) break;
+            const auto put = [&](auto durable) {
+                REQUIRE(store->put(each.entry, each.bytes, Standing::named, durable));
+            };
+            if (!one(put)) break;
         }
         // The writer ends before what its callbacks use.
         store.reset();

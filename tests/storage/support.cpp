@@ -10,17 +10,6 @@
 
 namespace monodon::storage::test {
 
-TemporaryDirectory::TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "monodon-storage-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
-
 SealedBatch batch(dag::ValidatorIndex author, std::uint64_t sequence, dag::Round sealed, std::size_t bytes) {
     dag::BatchBuilder builder;
     REQUIRE(builder.add(Bytes(bytes, static_cast<Byte>(sequence))));

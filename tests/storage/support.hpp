@@ -10,22 +10,13 @@
 #include "storage/consensus_store.hpp"
 #include "storage/recovery.hpp"
 #include "tests/eventually.hpp"
+#include "tests/temporary_directory.hpp"
 
 /// What the tests of the stores share: a directory that goes away, a committee with stand-ins for keys, and a
 /// DAG in which every member names everybody and every round has an anchor.
 namespace monodon::storage::test {
 
-class TemporaryDirectory {
- public:
-    TemporaryDirectory();
-    ~TemporaryDirectory();
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-    std::filesystem::path path_;
-};
+using monodon::test::TemporaryDirectory;
 
 [[nodiscard]] const dag::Committee& four_members();
 

@@ -5,9 +5,9 @@
 #include <set>
 
 #include <catch2/catch.hpp>
-#include <unistd.h>
 
 #include "node/kv_format.hpp"
+#include "tests/temporary_directory.hpp"
 #include "tools/bench.hpp"
 #include "tools/machine_limits.hpp"
 #include "tools/transaction_maker.hpp"
@@ -135,10 +135,8 @@ TEST_CASE("the limits of the machine are measured") {
 }
 
 TEST_CASE("a line that is too large for a transaction is told with its number, and the others stand") {
-    std::string name = (std::filesystem::temp_directory_path() / "monodon-operations-XXXXXX").string();
-    const int descriptor = ::mkstemp(name.data());
-    REQUIRE(descriptor >= 0);
-    ::close(descriptor);
+    const monodon::test::TemporaryDirectory directory_of_it;
+    const std::string name = directory_of_it / "operations";
     const auto put = [](std::size_t bytes) {
         return R"({"op":"put","key":"k","value":")" + std::string(bytes, 'v') + "\"}\n";
     };
@@ -146,7 +144,6 @@ TEST_CASE("a line that is too large for a transaction is told with its number, a
     const auto file = read_operations(name);
     std::ofstream(name) << put(1) << "[]\n";
     const auto wrong = read_operations(name);
-    std::filesystem::remove(name);
 
     REQUIRE(file);
     CHECK(file->operations.size() == 2);

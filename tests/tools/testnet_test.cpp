@@ -9,6 +9,7 @@
 #include "node/config.hpp"
 #include "node/genesis.hpp"
 #include "tests/eventually.hpp"
+#include "tests/temporary_directory.hpp"
 #include "tools/dag_view.hpp"
 #include "tools/status.hpp"
 #include "tools/testnet_start.hpp"
@@ -19,25 +20,6 @@ namespace monodon::tools {
 namespace fs = std::filesystem;
 
 namespace {
-
-class Folder {
- public:
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "monodon-tools-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-    fs::path path_;
-};
 
 boost::json::object object_of(const char* text) { return boost::json::parse(text).as_object(); }
 
@@ -70,7 +52,7 @@ TEST_CASE("status waits for ready, a round or a commit, and for nothing else") {
 }
 
 TEST_CASE("a testnet is read as it was written") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     CHECK_FALSE(TestnetDir::exists(folder.path()));
     const auto nothing = TestnetDir::load(folder.path());
     REQUIRE_FALSE(nothing);
@@ -101,7 +83,7 @@ TEST_CASE("a process is known by number and start, so that another one with its 
     CHECK(state_of(other) == ProcessState::gone);
     CHECK_FALSE(send_signal(other, 0));
 
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     TestnetDir testnet(folder.path());
     fs::create_directory(folder.path() / "v0");
     CHECK_FALSE(testnet.process("v0"));
@@ -112,7 +94,7 @@ TEST_CASE("a process is known by number and start, so that another one with its 
 }
 
 TEST_CASE("a daemon gets its descriptors as 3 and 4 and writes to its log") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     auto one = listen_on_loopback(0);
     auto two = listen_on_loopback(0);
     REQUIRE(one);
@@ -141,7 +123,7 @@ TEST_CASE("a daemon gets its descriptors as 3 and 4 and writes to its log") {
 }
 
 TEST_CASE("the end of a log is its last lines") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     const std::string file = (folder.path() / "log").string();
     CHECK(last_lines(file, 3).empty());
     std::ofstream(file) << "a\nb\nc\nd";
@@ -159,7 +141,7 @@ TEST_CASE("a port that somebody holds cannot be listened on, and the message say
 }
 
 TEST_CASE("a committee is made with keys, homes and addresses that its genesis names") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     TestnetUp options;
     options.dir = folder.path().string();
     options.validators = 4;
@@ -184,7 +166,7 @@ TEST_CASE("a committee is made with keys, homes and addresses that its genesis n
 }
 
 TEST_CASE("observers have homes of their own and no place in the genesis, and more can be added") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     TestnetUp options;
     options.dir = folder.path().string();
     options.validators = 2;
@@ -226,7 +208,7 @@ TEST_CASE("observers have homes of their own and no place in the genesis, and mo
 }
 
 TEST_CASE("a committee that cannot be made as it was asked for leaves nothing behind") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     TestnetUp options;
     options.dir = (folder.path() / "net").string();
     const auto refusal = [&options] {
@@ -253,7 +235,7 @@ TEST_CASE("a committee that cannot be made as it was asked for leaves nothing be
 }
 
 TEST_CASE("a directory with the homes of a committee is not taken for a new one") {
-    const Folder folder;
+    const monodon::test::TemporaryDirectory folder;
     TestnetUp options;
     options.dir = folder.path().string();
     options.wait = false;
