@@ -2,7 +2,7 @@
 """Proves that every header of the project stands alone. Usage: headers.py BUILD_ROOT
 
 The build joins units, so that it proves this for few. Each is compiled alone, without code generation, with
-the flags of the unit beside it or of the nearest one.
+the flags of the unit beside it or of the nearest one. So are the benchmarks, which nothing else builds.
 """
 
 import subprocess
@@ -30,10 +30,14 @@ def main():
     build_root = Path(sys.argv[1])
     units = commands(build_root, ROOT)
     memory = Memory(build_root / "habits/headers")
-    headers = [path for path in project_files() if path.endswith(".hpp")]
+    alone = [
+        path
+        for path in project_files()
+        if path.endswith(".hpp") or (path.startswith("tests/bench/") and path.endswith(".cpp"))
+    ]
 
     def check(file):
-        beside = file[: -len(".hpp")] + ".cpp"
+        beside = file[: -len(".hpp")] + ".cpp" if file.endswith(".hpp") else file
         flags = units[beside if beside in units else nearest(file, units)]
         key = Memory.key(flags, closure(file, ROOT))
         if memory.passed(key):
@@ -43,7 +47,7 @@ def main():
             memory.remember(key)
         return found
 
-    return report(check, headers)
+    return report(check, alone)
 
 
 if __name__ == "__main__":
