@@ -9,8 +9,8 @@ namespace monodon::net {
 
 namespace {
 
-/// A gather stops once it holds so much: with its last frame it stays below 128 KiB.
-constexpr std::size_t kGatherBytes = 128 * 1024 - kFrameHeaderBytes - kFramePayloadMax;
+/// A gather stops once it holds so much: with its last frame it stays below 96 KiB.
+constexpr std::size_t kGatherBytes = 32 * 1024 - kFrameHeaderBytes;
 /// Pings that may stay unanswered, with nothing else received either.
 constexpr int kPingMisses = 2;
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kReadBytesFirst = 16 * 1024;
 constexpr std::size_t kReadBytesMax = 128 * 1024;
-constexpr int kNotsentLowat = 128 * 1024;
+constexpr int kNotsentLowat = 32 * 1024;
 /// For what the clock of a connection does not see. Longer than its own 20 s, which say why it ends.
 constexpr int kUserTimeoutMs = 30'000;
 constexpr Duration kLinger = std::chrono::seconds(1);

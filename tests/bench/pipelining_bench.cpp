@@ -75,7 +75,7 @@ void measure(Duration delay, const std::string& where, std::optional<double> goa
     net::Handlers right;
     right.on_request = [](const PeerId&, net::Role, net::Method, const SharedBytes& body,
                           const net::Replier& replier) { replier.finish(body); };
-    const Relay relay(pair.start_right(std::move(right)), delay);
+    const Relay relay(pair.start_right(std::move(right)), {delay});
     pair.start_left({}, relay.port());
     Asker interactive(pair, net::MessageClass::interactive, net::Method::get_certificates);
     Asker data(pair, net::MessageClass::data, net::Method::submit_transactions);

@@ -10,11 +10,20 @@
 
 namespace monodon::bench {
 
+/// What lies between two members.
+struct Line {
+    /// Each way.
+    Duration delay{0};
+    /// Of each direction; 0: as much as comes. With a limit there is a short queue before it, as a good
+    /// switch has one; who sends more waits.
+    std::size_t bytes_per_second = 0;
+};
+
 /// Takes the first TCP connection to its port and passes its bytes on to another port of loopback, in both
-/// directions, each `delay` after it came. The kernel has no netem here.
+/// directions, as over such a line. The kernel has no netem here.
 class Relay {
  public:
-    Relay(std::uint16_t target, Duration delay);
+    Relay(std::uint16_t target, Line line);
     ~Relay();
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
