@@ -139,7 +139,7 @@ class Session : public ConnectionHandler, public std::enable_shared_from_this<Se
     [[nodiscard]] std::optional<RpcFailure> refusal(const Message& message, const MethodInfo* info);
     void reply_part(std::uint64_t id, SharedBytes bytes, bool last);
     void reply_failure(std::uint64_t id, RpcFailure failure);
-    [[nodiscard]] bool corrupts();
+    [[nodiscard]] bool corrupts(std::uint16_t method);
     void reply_on_room(std::uint64_t id, std::function<void(bool)> callback);
     void abandon(ServedRequest request);
     void send_error(std::uint64_t id, std::uint16_t method, RpcFailure failure);

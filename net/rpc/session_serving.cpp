@@ -104,7 +104,7 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
     request->queued += size;
     request->finished = last;
     if (last) request->memory = Reservation();
-    if (last && size > 0 && corrupts()) {
+    if (last && size > 0 && corrupts(request->method)) {
         auto wrong = std::make_shared<Bytes>(*bytes);
         wrong->at(size / 2) ^= 0xff;
         bytes = std::move(wrong);
@@ -123,9 +123,11 @@ void Session::reply_part(std::uint64_t id, SharedBytes bytes, bool last) {
 }
 
 /// Whether this reply is one that the experiment wants wrong.
-bool Session::corrupts() {
+bool Session::corrupts(std::uint16_t method) {
     const std::uint64_t every = config_.impairment.corrupt_replies;
-    return every > 0 && config_.replies && ++*config_.replies % every == 0;
+    // An answer about peers would be wrong in its form, for which a peer is shut out at once.
+    const bool counted = method != static_cast<std::uint16_t>(Method::get_peers);
+    return every > 0 && counted && config_.replies && ++*config_.replies % every == 0;
 }
 
 void Session::reply_failure(std::uint64_t id, RpcFailure failure) {

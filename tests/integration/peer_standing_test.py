@@ -105,7 +105,7 @@ def fall_behind(committee):
     pid = committee.status(ASKER)["pid"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        committee.wait_commit(GOOD, committee.status(GOOD)["commit"] + 30)
+        committee.wait_commit(GOOD, committee.status(GOOD)["commit"] + 10)
     finally:
         os.kill(pid, signal.SIGCONT)
     committee.wait_caught_up([GOOD, ASKER])
