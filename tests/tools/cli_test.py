@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 MONODON = os.path.abspath(sys.argv.pop(1))
@@ -168,6 +169,8 @@ class Output(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stderr), (1, ""))
 
 
+
+
 class Configuration(unittest.TestCase):
     def rows(self, *words, **variables):
         done = monodon("config", "show", "--origin", "-o", "json", *words, **variables)
@@ -284,6 +287,111 @@ class OneNode(unittest.TestCase):
                                       stderr=subprocess.PIPE, text=True, timeout=30, check=False)
                 self.assertEqual(done.returncode, 1)
                 self.assertIn("standard output", done.stderr)
+
+    def ask(self, *words, code=0):
+        done = monodon(*words, "--dir", self.net, "-o", "json")
+        self.assertEqual(done.returncode, code, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_a_load_counts_what_was_committed_and_what_no_node_would_take(self):
+        put = '{"op":"put","key":"%s","value":"%s"}\n'
+        lines = put % ("a", "1") + put % ("b", "2") + '{"op":"raw","hex":"00ff"}\n'
+        file = Path(self.folder.name) / "operations.jsonl"
+        file.write_text(lines)
+        before = self.status()["transactions"]
+        loaded = self.ask("tx", "load", file)
+        wanted = {"operations": 3, "nodes": 1, "accepted": 3, "duplicates": 0, "stage": "committed", "done": 3,
+                  "failed": 0}
+        self.assertEqual({key: loaded[key] for key in wanted}, wanted)
+        self.assertGreaterEqual(self.status()["transactions"], before + 3)
+        file.write_text(lines + put % ("c", "3" * 300_000))
+        loaded = self.ask("tx", "load", file, code=1)
+        self.assertEqual((loaded["operations"], loaded["done"], loaded["failed"]), (4, 3, 1))
+        table = monodon("tx", "load", file, "--dir", self.net)
+        self.assertRegex(table.stdout, r"^OPERATIONS +NODES +ACCEPTED +DUPLICATES +COMMITTED +FAILED ")
+        self.assertIn("1 of 4 operations failed", table.stderr)
+
+    def test_commits_are_those_of_the_api(self):
+        self.assertEqual(monodon("status", "--wait", "commit=3", "--dir", self.net).returncode, 0)
+        address = json.loads((self.net / "testnet.json").read_text())["nodes"][0]["api"]
+        with urllib.request.urlopen(f"http://{address}/v1/commits?from=1&limit=3", timeout=20) as answer:
+            served = [json.loads(line) for line in answer.read().splitlines()]
+        self.assertEqual([commit["index"] for commit in served], [1, 2, 3])
+        words = ("--from", "1", "--dir", self.net, "-o", "json")
+        done = monodon("commits", "get", "--count", "3", *words)
+        self.assertEqual([json.loads(line) for line in done.stdout.splitlines()], served)
+        self.assertEqual(self.first_lines(3, "commits", "tail", *words), served)
+        table = monodon("commits", "get", "--from", "2", "--count", "1", "--dir", self.net).stdout
+        self.assertRegex(table, r"^ +COMMIT +ROUND .*\n +2 .* " + served[1]["digest"][:16] + r"\n$")
+
+    def first_lines(self, count, *words):
+        """Of a command without end, which ends when nobody reads any more."""
+        with subprocess.Popen([MONODON, *map(str, words)], stdout=subprocess.PIPE, text=True) as follower:
+            lines = [json.loads(follower.stdout.readline()) for _ in range(count)]
+            follower.terminate()
+        return lines
+
+    def test_the_dag_has_a_row_for_each_round(self):
+        self.assertEqual(monodon("status", "--wait", "round=5", "--dir", self.net).returncode, 0)
+        lines = monodon("dag", "--rounds", "4", "--dir", self.net).stdout.splitlines()
+        self.assertRegex(lines[1], r"^ +ROUND  v0 *$")
+        rounds = [int(line.split()[0]) for line in lines[2:]]
+        self.assertEqual(rounds, list(range(rounds[0], rounds[0] + 4)))
+        self.assertRegex(lines[2], r"^ +\d+  [A*o][0-9a-f]{6} 0$")
+
+    def test_status_waits_watches_and_tells_a_node_that_is_not_ready(self):
+        waited = self.ask("status", "--wait", "commit=1")
+        self.assertGreaterEqual(waited["commit"], 1)
+        watched = self.first_lines(2, "status", "--watch", "--dir", self.net, "-o", "json")
+        self.assertEqual([each["pid"] for each in watched], [self.pid, self.pid])
+        lone = self.lone_member()
+        done = monodon("status", "--dir", lone, "-o", "json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["ready"]), (4, False))
+
+    def lone_member(self):
+        """One of two members of another committee, which can commit nothing without the other."""
+        lone = Path(tempfile.mkdtemp(dir=self.folder.name)) / "lone"
+        done = monodon("testnet", "up", "-n", 2, "--without", "v1", "--no-wait", "--dir", lone)
+        self.addCleanup(monodon, "testnet", "down", "--dir", lone)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(monodon("status", "--wait", "round=0", "--dir", lone).returncode, 0)
+        return lone
+
+    def test_verify_finds_where_two_chains_part_and_that_there_is_nothing_to_compare(self):
+        other = Path(self.folder.name) / "other"
+        done = monodon("testnet", "up", "-n", 1, "--dir", other)
+        self.addCleanup(monodon, "testnet", "down", "--dir", other)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for net in (self.net, other):
+            self.assertEqual(monodon("status", "--wait", "commit=3", "--dir", net).returncode, 0)
+        (pair,) = self.ask("verify", self.home, other / "v0", code=1)
+        self.assertEqual((pair["result"], pair["index"]), ("parted", 1))
+        self.assertNotEqual(pair["digest_a"], pair["digest_b"])
+        table = monodon("verify", self.home, other / "v0")
+        self.assertEqual(table.returncode, 1)
+        self.assertRegex(table.stdout, r"DIFFER from +1 ")
+        (pair,) = self.ask("verify", self.home, self.lone_member() / "v0", code=4)
+        self.assertEqual(pair["result"], "nothing to compare")
+        (pair,) = self.ask("verify", self.home, self.home)
+        self.assertEqual(pair["result"], "equal")
+
+    def test_logs_are_the_end_of_the_file(self):
+        shown = monodon("testnet", "logs", "v0", "-n", "3", "--dir", self.net).stdout
+        self.assertEqual(shown.count("\n"), 3)
+        self.assertIn(shown, (self.home / "node.log").read_text())
+
+    def test_a_start_says_what_it_recovered_in_the_log_and_the_journal(self):
+        self.assertEqual(monodon("status", "--wait", "commit=3", "--dir", self.net).returncode, 0)
+        self.stop()
+        self.setUp()
+        self.stop()
+        lines = [json.loads(line) for line in (self.home / "node.log").read_text().splitlines()]
+        said = [line for line in lines if line["msg"] == "recovered from the store"][-1]
+        self.assertEqual((said["strategy"], said["checkpoint"]), ("from_scratch", "none"))
+        self.assertGreaterEqual(int(said["commit"]), 3)
+        journal = json.loads(monodon("db", "stat", "--home", self.home, "-o", "json").stdout)["journal"]
+        text = next(entry["text"] for entry in journal if entry["kind"] == "recovery")
+        self.assertRegex(text, r"^recovered from_scratch \(hybrid\): " + said["certificates"] + " certificates ")
 
     def test_a_damaged_state_may_be_removed_since_it_follows_from_the_commits(self):
         words = ("tx", "submit", "--op", "put", "colour", "blue", "--wait", "executed", "--dir", self.net)
