@@ -10,6 +10,7 @@
 #include "net/core/check.hpp"
 #include "storage/doctor_files.hpp"
 #include "storage/generations.hpp"
+#include "storage/migration.hpp"
 #include "storage/tables/batches.hpp"
 #include "storage/tables/consensus_tables.hpp"
 
@@ -82,6 +83,7 @@ Result<void> read_records(const std::filesystem::path& directory, dag::Epoch epo
     auto identity = tables->metadata.identity(*transaction);
     if (!identity) return Unexpected{identity.error()};
     if (!*identity) return fail(StoreError::missing, "the store was never finished");
+    if (auto known = known_schema(**identity, directory); !known) return known;
     report.identity = std::move(**identity);
     auto progress = tables->metadata.progress(*transaction);
     if (!progress) return Unexpected{progress.error()};
@@ -139,6 +141,23 @@ Result<std::unique_ptr<lmdb::Environment>> open_to_read(const std::filesystem::p
     options.directory = directory;
     options.read_only = true;
     return lmdb::Environment::open(std::move(options));
+}
+
+Result<void> known_store(const std::filesystem::path& home) {
+    const std::filesystem::path directory = home / "consensus";
+    std::error_code error;
+    if (!std::filesystem::exists(directory / "data.mdb", error)) return {};
+    auto environment = open_to_read(directory);
+    if (!environment) return Unexpected{environment.error()};
+    const auto metadata = (*environment)->tables({MetadataTable::kName});
+    // A first start that ended early left no table, and the next one goes on.
+    if (!metadata && metadata.error().error == StoreError::incompatible) return {};
+    if (!metadata) return Unexpected{metadata.error()};
+    auto transaction = (*environment)->read();
+    if (!transaction) return Unexpected{transaction.error()};
+    const auto identity = MetadataTable(metadata->front()).identity(*transaction);
+    if (!identity) return Unexpected{identity.error()};
+    return *identity ? known_schema(**identity, directory) : Result<void>{};
 }
 
 Result<StatReport> stat_home(const std::filesystem::path& home, dag::Epoch epoch) {

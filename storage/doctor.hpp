@@ -59,6 +59,9 @@ struct RecoveryForecast {
     RecoverySummary summary;
     /// Nothing if the node will not start; then a finding says why.
     bool starts = false;
+    /// The store is of this schema, which the next start brings to this program's before it recovers: what
+    /// that will read is not known yet.
+    std::optional<std::uint32_t> older_schema = {};
 };
 
 struct CheckOptions {
@@ -107,6 +110,10 @@ struct StatReport {
 /// Numbers only, without reading the rows; also beside a running node.
 [[nodiscard]] Result<StatReport> stat_home(const std::filesystem::path& home, dag::Epoch epoch);
 
+/// `incompatible` if the store of a home has a layout that this program does not know, with what to do. A
+/// home without a store has none; also beside a running node.
+[[nodiscard]] Result<void> known_store(const std::filesystem::path& home);
+
 struct BackupOptions {
     /// Must not exist.
     std::filesystem::path destination;
@@ -125,7 +132,7 @@ struct BackupReport {
 /// Copies state, then consensus, then the batches that are there after it, each as of one moment. The copy is
 /// marked before anything is in it: a node that starts on it asks the others where they last saw it before it
 /// signs anything. Also beside a running node. Keys, configuration and local checkpoints are not copied. What
-/// was made is removed if it fails.
+/// was made is removed if it fails. `incompatible`, and nothing was made, as known_store().
 [[nodiscard]] Result<BackupReport> backup_home(const std::filesystem::path& home,
                                                const BackupOptions& options);
 
@@ -135,7 +142,7 @@ struct CompactReport {
 };
 /// Writes each environment again without its free pages, row by row where some belong to nothing, and puts it
 /// in the place of the old one. The indices of certificates and batches are written anew first. `damaged`,
-/// and nothing was done, if the structure of one is not whole.
+/// and nothing was done, if the structure of one is not whole; `incompatible` as known_store().
 [[nodiscard]] Result<CompactReport> compact_home(const std::filesystem::path& home,
                                                  const DoctorObserver& observe);
 

@@ -9,6 +9,7 @@
 #include "storage/generations.hpp"
 #include "storage/home.hpp"
 #include "storage/lmdb/pages.hpp"
+#include "storage/migration.hpp"
 #include "storage/record.hpp"
 #include "storage/tables/batches.hpp"
 #include "storage/tables/consensus_tables.hpp"
@@ -201,10 +202,12 @@ class HomeCheck {
     void check_consensus(const EnvironmentPath& path) {
         auto environment = open_to_read(path.directory);
         if (!environment) return report_.add({Severity::fatal, path.name, environment.error().text});
+        // An older layout has not all tables.
+        const auto metadata = (*environment)->tables({MetadataTable::kName});
+        if (!metadata) return report_.add({Severity::fatal, path.name, metadata.error().text});
+        if (!check_identity(**environment, MetadataTable(metadata->front()))) return;
         auto tables = ConsensusTables::open(**environment);
         if (!tables) return report_.add({Severity::fatal, path.name, tables.error().text});
-        check_identity(**environment, *tables);
-        read_floor(**environment, *tables);
         tell("consensus: indices and chain", done_);
         const Consistency found = verify_store(**environment, *tables, committee_);
         for (const std::string& text : found.faults) report_.add({Severity::fatal, path.name, text});
@@ -215,37 +218,48 @@ class HomeCheck {
         forecast(**environment, *tables);
     }
 
-    void read_floor(const lmdb::Environment& environment, const ConsensusTables& tables) {
+    /// False if the rows have another layout than this program reads.
+    bool check_identity(const lmdb::Environment& environment, const MetadataTable& metadata) {
+        const std::string place = "consensus/metadata";
         auto transaction = environment.read();
-        if (!transaction) return;
-        // A row that does not verify was reported with its table.
-        const auto progress = tables.metadata.progress(*transaction);
-        if (progress) commit_floor_ = progress->commit_floor;
-    }
-
-    void check_identity(const lmdb::Environment& environment, const ConsensusTables& tables) {
-        auto transaction = environment.read();
-        if (!transaction) return report_.add({Severity::fatal, "consensus", transaction.error().text});
-        const auto identity = tables.metadata.identity(*transaction);
-        if (!identity) return report_.add({Severity::fatal, "consensus/metadata", identity.error().text});
-        if (!*identity)
-            return report_.add({Severity::fatal, "consensus/metadata", "the store was never finished"});
-        if ((*identity)->chain != committee_.chain() || (*identity)->committee != committee_.digest()) {
-            report_.add({Severity::fatal, "consensus/metadata",
-                         fmt::format("the store is of chain {}, the genesis file of {}", (*identity)->chain,
-                                     committee_.chain())});
+        if (!transaction) {
+            report_.add({Severity::fatal, "consensus", transaction.error().text});
+            return true;
         }
-        const auto genesis = tables.metadata.genesis(*transaction);
+        const auto identity = metadata.identity(*transaction);
+        if (!identity || !*identity) {
+            report_.add({Severity::fatal, place,
+                         identity ? std::string("the store was never finished") : identity.error().text});
+        } else if (const auto known = known_schema(**identity, environment.directory()); !known) {
+            report_.add({Severity::fatal, place, known.error().text});
+            return false;
+        } else {
+            check_chain(**identity);
+        }
+        const auto genesis = metadata.genesis(*transaction);
         if (genesis && *genesis && options_.genesis && **genesis != *options_.genesis) {
-            report_.add({Severity::fatal, "consensus/metadata",
+            report_.add({Severity::fatal, place,
                          fmt::format("the store was ordered under genesis {}, the genesis file has digest {}",
                                      (*genesis)->short_hex(), options_.genesis->short_hex())});
         }
-        if ((*identity)->schema != kSchemaVersion) {
-            report_.add({Severity::note, "consensus/metadata",
-                         fmt::format("the store has schema version {}; this program has {}",
-                                     (*identity)->schema, kSchemaVersion)});
-        }
+        // A row that does not verify was reported with its table.
+        if (const auto progress = metadata.progress(*transaction)) commit_floor_ = progress->commit_floor;
+        if (!identity || !*identity || (*identity)->schema == kSchemaVersion) return true;
+        report_.add(
+            {Severity::note, place,
+             fmt::format("the store has schema version {}; the next start brings it to {}. Until then "
+                         "its certificates and commits are not looked at one by one",
+                         (*identity)->schema, kSchemaVersion)});
+        report_.forecast.older_schema = (*identity)->schema;
+        report_.forecast.starts = report_.fatal == 0 && state_.empty();
+        return false;
+    }
+
+    void check_chain(const Identity& identity) {
+        if (identity.chain == committee_.chain() && identity.committee == committee_.digest()) return;
+        report_.add({Severity::fatal, "consensus/metadata",
+                     fmt::format("the store is of chain {}, the genesis file of {}", identity.chain,
+                                 committee_.chain())});
     }
 
     void check_checkpoints(const lmdb::Environment& environment, const ConsensusTables& tables) {

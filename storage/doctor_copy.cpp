@@ -167,6 +167,7 @@ class Backup {
         if (std::filesystem::exists(options_.destination)) {
             return fail(StoreError::failed, fmt::format("{} exists already", options_.destination.string()));
         }
+        if (auto known = known_store(home_); !known) return Unexpected{known.error()};
         auto done = begin_copy(options_.destination);
         if (done) done = copy_all();
         if (done) return report_;
@@ -359,6 +360,7 @@ Result<CompactReport> compact_home(const std::filesystem::path& home, const Doct
         if (auto sound = check_structure(each); !sound) return Unexpected{sound.error()};
         report.bytes_before += each.bytes;
     }
+    if (auto known = known_store(home); !known) return Unexpected{known.error()};
     std::uint64_t done = 0;
     for (const EnvironmentPath& each : environments) {
         if (each.name == "consensus") {

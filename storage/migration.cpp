@@ -54,24 +54,30 @@ Result<void> to_version_2(lmdb::Environment& environment, const ConsensusTables&
 
 }  // namespace
 
-Result<void> migrate(lmdb::Environment& environment, const ConsensusTables& tables, Identity identity) {
-    const std::string where = environment.directory().string();
+Result<void> known_schema(const Identity& identity, const std::filesystem::path& store) {
     if (identity.schema > kSchemaVersion) {
         return fail(StoreError::incompatible,
                     fmt::format("{} has schema version {}, this program knows {} to {}: a newer monodon has "
                                 "written it; start that one, or restore a backup that this one has made",
-                                where, identity.schema, kOldestSchema, kSchemaVersion));
+                                store.string(), identity.schema, kOldestSchema, kSchemaVersion));
     }
     if (identity.schema < kOldestSchema) {
         return fail(StoreError::incompatible,
                     fmt::format("{} has schema version {}, this program knows {} to {}: open it once with a "
                                 "version of monodon in between",
-                                where, identity.schema, kOldestSchema, kSchemaVersion));
+                                store.string(), identity.schema, kOldestSchema, kSchemaVersion));
     }
+    return {};
+}
+
+Result<void> migrate(lmdb::Environment& environment, const ConsensusTables& tables, Identity identity) {
+    const std::filesystem::path& where = environment.directory();
+    if (auto known = known_schema(identity, where); !known) return known;
     if (identity.schema == kSchemaVersion) return {};
     const std::uint32_t before = identity.schema;
-    log::info(log::Category::storage, "bringing the store to this version",
-              {{"path", where}, {"from", std::to_string(before)}, {"to", std::to_string(kSchemaVersion)}});
+    log::info(
+        log::Category::storage, "bringing the store to this version",
+        {{"path", where.string()}, {"from", std::to_string(before)}, {"to", std::to_string(kSchemaVersion)}});
     if (before < 2) {
         if (auto done = to_version_2(environment, tables); !done) return done;
     }

@@ -91,6 +91,10 @@ Table size_table(const std::vector<storage::EnvironmentSize>& environments,
 
 std::string forecast_text(const storage::CheckReport& report) {
     if (!report.forecast.starts) return "a node does not start on this home";
+    if (report.forecast.older_schema) {
+        return fmt::format("a start brings the store from schema {} to this version's, then recovers",
+                           *report.forecast.older_schema);
+    }
     const storage::RecoverySummary& summary = report.forecast.summary;
     return fmt::format("recovery will read {} certificates up to round {} {} and {} commits, in about {}",
                        grouped(summary.certificates), summary.highest_round.value(),

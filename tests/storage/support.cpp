@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "storage/tables/consensus_tables.hpp"
+
 namespace monodon::storage::test {
 
 SealedBatch batch(dag::ValidatorIndex author, std::uint64_t sequence, dag::Round sealed, std::size_t bytes) {
@@ -70,6 +72,25 @@ void Signal::raise() {
 bool Signal::wait(std::size_t times) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::seconds(30), [&] { return raised_ >= times; });
+}
+
+void set_schema(const std::filesystem::path& directory, std::uint32_t schema) {
+    auto environment = lmdb::Environment::open({.directory = directory});
+    REQUIRE(environment);
+    const auto tables = ConsensusTables::open(**environment);
+    REQUIRE(tables);
+    const auto names = (*environment)->tables({BatchReferenceTable::kName});
+    auto transaction = (*environment)->write();
+    REQUIRE(transaction);
+    auto identity = tables->metadata.identity(*transaction);
+    REQUIRE(identity);
+    (*identity)->schema = schema;
+    REQUIRE(tables->metadata.put(*transaction, **identity));
+    {
+        auto cursor = transaction->cursor(names->front());
+        while (cursor->first().value()) REQUIRE(cursor->erase());
+    }
+    REQUIRE(std::move(*transaction).commit());
 }
 
 void damage_first_row(const std::filesystem::path& directory, const char* table, std::size_t byte) {

@@ -81,6 +81,10 @@ class Signal {
 
 using monodon::test::eventually;
 
+/// Gives the store another schema version, and takes away what version 1 did not have. The environment must
+/// be closed.
+void set_schema(const std::filesystem::path& directory, std::uint32_t schema);
+
 /// Flips a bit of the first value of a table. The environment must be closed.
 void damage_first_row(const std::filesystem::path& directory, const char* table, std::size_t byte = 0);
 

@@ -190,30 +190,6 @@ TEST_CASE("the journal is read newest first, by kind, and forgets its oldest ent
     CHECK(all.back().text == "11");
 }
 
-namespace {
-
-/// Gives the store another schema version, and takes away what version 1 did not have.
-void set_schema(const std::filesystem::path& directory, std::uint32_t schema) {
-    auto environment = lmdb::Environment::open({.directory = directory});
-    REQUIRE(environment);
-    const auto tables = ConsensusTables::open(**environment);
-    REQUIRE(tables);
-    const auto names = (*environment)->tables({BatchReferenceTable::kName});
-    auto transaction = (*environment)->write();
-    REQUIRE(transaction);
-    auto identity = tables->metadata.identity(*transaction);
-    REQUIRE(identity);
-    (*identity)->schema = schema;
-    REQUIRE(tables->metadata.put(*transaction, **identity));
-    {
-        auto cursor = transaction->cursor(names->front());
-        while (cursor->first().value()) REQUIRE(cursor->erase());
-    }
-    REQUIRE(std::move(*transaction).commit());
-}
-
-}  // namespace
-
 TEST_CASE("a store of schema 1 is brought to this version, and nothing of it is lost") {
     TemporaryDirectory directory;
     const auto options = consensus_options(directory.path() / "c");
