@@ -342,7 +342,8 @@ void add_data_keys(Table& table) {
         },
         [](storage::RecoveryStrategy strategy) { return std::string(storage::describe(strategy)); },
         "How the graph is read at start: every certificate from its row, or the newest local checkpoint\n"
-        "and what came after it. \"hybrid\" takes a checkpoint, and reads the rows where none verifies.");
+        "and what came after it. \"hybrid\" takes a checkpoint, and reads the rows where none verifies;\n"
+        "with \"from_checkpoint\" the node does not start then.");
     table.number("storage.checkpoint_rounds", MONODON_FIELD(storage.checkpoint_rounds), 0, 1'000'000,
                  "A local checkpoint is made whenever the last anchor has risen by so many rounds. 0: none.");
     table.number("storage.checkpoints_kept", MONODON_FIELD(storage.checkpoints_kept), 1, 100,

@@ -12,7 +12,7 @@ namespace monodon::storage {
 enum class StoreError : std::uint8_t {
     missing,       ///< there is no store here, and none may be made
     in_use,        ///< open already in this process
-    incompatible,  ///< made for another chain, committee, schema or version
+    incompatible,  ///< not what was asked for: of another chain, committee or schema, or no checkpoint
     damaged,       ///< a row or a file does not verify
     map_full,      ///< the memory map must grow; nothing was written
     no_space,  ///< the disk or the map limit is full; nothing was synced, the same write may be tried again

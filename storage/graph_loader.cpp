@@ -28,7 +28,7 @@ Result<void> GraphLoader::load(Recovered& recovered) {
         if (!found) return Unexpected{found.error()};
         done = *found;
         if (!done && options_.strategy == RecoveryStrategy::from_checkpoint && !summary.fallbacks.empty()) {
-            return fail(StoreError::damaged,
+            return fail(StoreError::incompatible,
                         fmt::format("no local checkpoint verifies ({}), and storage.recovery allows nothing "
                                     "else: set it to \"hybrid\", the graph is whole without them",
                                     summary.fallbacks.front()));

@@ -1,6 +1,7 @@
 #include "storage/recovery.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "net/core/check.hpp"
 #include "net/core/log.hpp"
@@ -140,9 +141,12 @@ std::optional<RecoveryStrategy> parse_recovery_strategy(std::string_view text) {
 std::string RecoverySummary::text() const {
     const std::string checkpoint_used =
         checkpoint ? fmt::format("the checkpoint of round {}", checkpoint->value()) : "no checkpoint";
-    return fmt::format("recovered {} ({}): {} certificates up to round {}, {} of them from {}, in {:.1f} ms",
-                       describe(used), describe(asked), certificates, highest_round.value(), from_files,
-                       checkpoint_used, static_cast<double>(took.count()) / 1000);
+    std::string line =
+        fmt::format("recovered {} ({}): {} certificates up to round {}, {} of them from {}, in {:.1f} ms",
+                    describe(used), describe(asked), certificates, highest_round.value(), from_files,
+                    checkpoint_used, static_cast<double>(took.count()) / 1000);
+    if (!fallbacks.empty()) line += fmt::format("; checkpoints passed over: {}", fmt::join(fallbacks, ", "));
+    return line;
 }
 
 std::string instead_of_state(const std::filesystem::path& state, dag::CommitIndex commit_floor) {

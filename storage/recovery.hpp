@@ -49,7 +49,7 @@ struct RecoverySummary {
     /// Why checkpoints were passed over, newest first.
     std::vector<std::string> fallbacks;
     std::chrono::microseconds took{0};
-    /// One line: strategy, certificates, highest round, checkpoint, duration.
+    /// One line: strategy, certificates, highest round, checkpoint, duration, what was passed over and why.
     [[nodiscard]] std::string text() const;
 };
 

@@ -305,6 +305,9 @@ TEST_CASE("a damaged checkpoint gives way to the one before, and the last of the
     const auto recovered = home.recovered(RecoveryStrategy::hybrid);
     CHECK(recovered.summary.used == RecoveryStrategy::from_scratch);
     CHECK(recovered.summary.fallbacks.size() == 2);
+    // In the words that the journal keeps.
+    CHECK_THAT(recovered.summary.text(), Catch::Contains("passed over: checkpoint of round 200: ") &&
+                                             Catch::Contains(", checkpoint of round 100: "));
     CHECK(encoded(recovered.state.certificates) == whole);
     RecoveryOptions options;
     options.strategy = RecoveryStrategy::from_checkpoint;
@@ -312,6 +315,8 @@ TEST_CASE("a damaged checkpoint gives way to the one before, and the last of the
     const auto refused = recover(*home.store, four_members(), options);
     REQUIRE_FALSE(refused);
     CHECK_THAT(refused.error().text, Catch::Contains("hybrid"));
+    // Nothing that the node needs is lost: what is wrong is what it was told to do.
+    CHECK(refused.error().error == StoreError::incompatible);
 }
 
 TEST_CASE("a checkpoint of another history, or a row that does not verify, is passed over") {
