@@ -30,9 +30,13 @@ Position Node::Impl::position(const dag::EngineStatus& engine) const {
 
 std::vector<HealthCheck> Node::Impl::liveness() const {
     const bool turning = net::now() - engine_->heartbeat() < kHeartbeatMax;
-    const storage::WriterStats writer = consensus_->stats();
+    const auto writer = [](std::string name, const storage::WriterStats& stats) {
+        const std::string fault = storage::writer_fault(stats, std::chrono::steady_clock::now());
+        return check(std::move(name), fault.empty(), fault);
+    };
     return {check("engine", turning, "the engine's thread has not turned for 5 s"),
-            check("writer", !writer.stopped, "the consensus writer has stopped")};
+            writer("writer of consensus", consensus_->stats()),
+            writer("writer of batches", batches_->stats())};
 }
 
 std::vector<HealthCheck> Node::Impl::readiness(const dag::EngineStatus& engine,

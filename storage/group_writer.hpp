@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -125,7 +126,9 @@ class GroupWriter {
     bool write(std::vector<Item>& group) {
         for (;;) {
             const auto begin = Clock::now();
+            set_busy(begin);
             const auto written = hooks_.write(group);
+            set_busy({});
             if (written) {
                 note_written(group, std::chrono::duration<double>(Clock::now() - begin).count());
                 return true;
@@ -137,7 +140,9 @@ class GroupWriter {
     }
 
     bool work_idle() {
+        set_busy(Clock::now());
         const auto more = hooks_.idle();
+        set_busy({});
         if (!more && !survives(more.error(), stalled_idle_)) return false;
         std::unique_lock lock(mutex_);
         idle_wanted_ = idle_wanted_ || !more || *more;
@@ -150,6 +155,11 @@ class GroupWriter {
         }
         changed_.wait_for(lock, options_.retry_after, [this] { return stopping_ || !queue_.empty(); });
         return true;
+    }
+
+    void set_busy(std::optional<Clock::time_point> since) {
+        const std::lock_guard lock(mutex_);
+        stats_.busy_since = since;
     }
 
     /// False ends the writer. `stalled` is which of its two works met a full disk: small writes may find room

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,21 @@ struct WriterStats {
     std::optional<std::string> stalled;
     /// The fatal handler was called.
     bool stopped = false;
+    /// Since when the writer has been at one piece of work; nothing while it waits, for work or for room.
+    std::optional<std::chrono::steady_clock::time_point> busy_since;
 };
+
+/// A busy disk can take seconds for one sync. One that has neither written nor refused for this long hangs.
+inline constexpr std::chrono::seconds kWriterHangs{20};
+
+/// Why a writer can not be called alive; empty if it can. One that waits for room is: a restart gives it
+/// none.
+[[nodiscard]] inline std::string writer_fault(const WriterStats& stats,
+                                              std::chrono::steady_clock::time_point now) {
+    if (stats.stopped) return "it has stopped";
+    if (stats.busy_since && now - *stats.busy_since > kWriterHangs)
+        return "the disk has not answered it for " + std::to_string(kWriterHangs.count()) + " s";
+    return {};
+}
 
 }  // namespace monodon::storage

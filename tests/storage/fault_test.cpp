@@ -198,3 +198,47 @@ TEMPLATE_TEST_CASE("a full disk, a broken one and a full map at any step lose no
         }
     }
 }
+
+TEST_CASE("a writer whose disk neither writes nor refuses is found to hang, one that waits for room is not") {
+    struct Disk {
+        std::atomic<bool> hangs = false;
+        std::atomic<int> error = 0;
+    };
+    const auto disk = std::make_shared<Disk>();
+    const lmdb::FaultHook ask = [disk](lmdb::DiskStep) {
+        (void)eventually([&] { return !disk->hangs; });
+        return disk->error.load();
+    };
+    const auto after = [](const WriterStats& stats, auto time) {
+        return writer_fault(stats, std::chrono::steady_clock::now() + time);
+    };
+    TemporaryDirectory directory;
+    DagMaker maker;
+    auto consensus = consensus_options(directory.path() / "c");
+    consensus.environment.faults = ask;
+    auto bodies = batch_options(directory.path() / "b");
+    bodies.environment.faults = ask;
+    const auto store = open_consensus(consensus);
+    const auto batches = open_batches(bodies);
+    const auto hang = [&](const auto& writer, const auto& write) {
+        Signal durable;
+        disk->hangs = true;
+        write([&] { durable.raise(); });
+        CHECK(eventually([&] { return writer.stats().busy_since.has_value(); }));
+        CHECK(after(writer.stats(), std::chrono::seconds(0)).empty());
+        CHECK_THAT(after(writer.stats(), 2 * kWriterHangs), Catch::Contains("has not answered"));
+        disk->error = ENOSPC;
+        disk->hangs = false;
+        CHECK(eventually([&] {
+            const WriterStats stats = writer.stats();
+            return stats.stalled && after(stats, 2 * kWriterHangs).empty();
+        }));
+        disk->error = 0;
+        CHECK(durable.wait());
+        CHECK(eventually([&] { return after(writer.stats(), 2 * kWriterHangs).empty(); }));
+    };
+    hang(*store, [&](auto durable) { store->write(maker.add_round().records(), durable); });
+    const SealedBatch sealed = batch(ValidatorIndex{1}, 1, Round{1});
+    hang(*batches,
+         [&](auto durable) { (void)batches->put(sealed.entry, sealed.bytes, Standing::named, durable); });
+}
