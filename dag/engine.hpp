@@ -60,12 +60,11 @@ struct CatchUp {
     Duration taken{0};
 };
 
-/// What was fetched of certificates in this life, and how a catch-up goes.
+/// What was fetched in this life, and how a catch-up goes.
 struct SyncStatus {
     std::uint64_t certificates_useful = 0;
-    /// They were here already, or are not wanted any more.
+    /// As in SyncStats.
     std::uint64_t certificates_duplicate = 0;
-    /// Bytes of replies; of those with certificates of both kinds by the numbers of each.
     std::uint64_t bytes_useful = 0;
     std::uint64_t bytes_wasted = 0;
     std::uint64_t requests_failed = 0;

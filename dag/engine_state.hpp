@@ -101,7 +101,7 @@ class Engine::State {
 
     // ---- graph and order: engine_graph.cpp
     void accept(const VerifiedCertificate& certificate);
-    /// How many of them were here already, or are not wanted.
+    /// How many of them were here already, are not wanted, or found no room.
     std::uint64_t accept_fetched(const CertificatesReply& reply);
     /// False if the graph did not take it.
     bool insert(const VerifiedCertificate& certificate, std::vector<VerifiedCertificate>& released);

@@ -15,11 +15,11 @@ void Engine::State::on_reply(const ReplyReceived& event) {
         return bound_if_known();
     }
     const auto* certificates = std::get_if<CertificatesReply>(&event.reply);
-    std::uint64_t duplicates = 0;
+    std::uint64_t useless = 0;
     if (certificates != nullptr) {
-        duplicates = behind() ? certificates->certificates.size() : accept_fetched(*certificates);
+        useless = behind() ? certificates->certificates.size() : accept_fetched(*certificates);
     }
-    ledger_.answered(event.id, event.reply, duplicates);
+    ledger_.answered(event.id, event.reply, useless);
     for (std::optional<RoundSync>* job : {&scan_, &background_}) {
         if (*job && (*job)->answered(event.id, event.reply, now_)) {
             if ((*job)->finished()) job->reset();
@@ -34,17 +34,17 @@ void Engine::State::on_reply(const ReplyReceived& event) {
 }
 
 std::uint64_t Engine::State::accept_fetched(const CertificatesReply& reply) {
-    std::uint64_t duplicates = 0;
+    std::uint64_t useless = 0;
     taking_reply_ = true;
     for (const VerifiedCertificate& certificate : reply.certificates) {
         const Slot slot = certificate->ref().slot();
-        const bool known =
-            slot.round <= graph_.floor() || graph_.find(slot) != nullptr || suspended_.contains(slot);
-        if (known) ++duplicates;
+        const auto present = [&] { return graph_.find(slot) != nullptr || suspended_.contains(slot); };
+        const bool wanted = slot.round > graph_.floor() && !present();
         accept(certificate);
+        if (!wanted || !present()) ++useless;
     }
     taking_reply_ = false;
-    return duplicates;
+    return useless;
 }
 
 AuthorSet Engine::State::connected() const {

@@ -54,9 +54,16 @@ struct CertificatesReply {
     Held held;
     /// Of the certificates, encoded.
     std::size_t bytes = 0;
+    /// Of those that came without signatures while nothing that came names them: as good as not sent.
+    std::size_t bytes_dropped = 0;
 };
 /// The requested batches that came are durable; a BatchStored for each was given before.
-struct BatchesReply {};
+struct BatchesReply {
+    /// The server stopped at a limit; here the rest begins.
+    std::optional<Continuation> next{};
+    /// Of the batches that are stored.
+    std::size_t bytes = 0;
+};
 /// Where a member is, and where it last saw us.
 struct HighestRoundReply {
     /// Of the highest round that it has a certificate of; nothing before its first.
@@ -78,6 +85,8 @@ struct RequestFailed {
     RequestFailure why;
     /// Of `pruned`: the lowest round that it holds.
     Round lowest{};
+    /// Of `bad_reply`: what came all the same.
+    std::size_t bytes = 0;
 };
 using ReplyBody = std::variant<CertificatesReply, BatchesReply, HighestRoundReply, RequestFailed>;
 /// Exactly one for each SendRequest.

@@ -289,8 +289,8 @@ void Router::request(dag::SendRequest request) {
         });
 }
 
-void Router::fail(const dag::SendRequest& request, dag::RequestFailure why, dag::Round lowest) {
-    parts_.engine.post(dag::ReplyReceived{request.id, dag::RequestFailed{why, lowest}});
+void Router::fail(const dag::SendRequest& request, const dag::RequestFailed& failed) {
+    parts_.engine.post(dag::ReplyReceived{request.id, failed});
 }
 
 void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
@@ -302,8 +302,8 @@ void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
             observe(request.to, net::Fault::withheld);
         }
         const bool pruned = reply.error().code == net::RpcError::pruned;
-        return fail(request, failure_of(reply.error().code),
-                    pruned ? dag::Round{reply.error().detail} : dag::Round{});
+        return fail(request, {failure_of(reply.error().code),
+                              pruned ? dag::Round{reply.error().detail} : dag::Round{}});
     }
     SharedBytes payload = std::move(*reply);
     parts_.compute.post([this, request, nonce, payload = std::move(payload)] {
@@ -347,7 +347,7 @@ dag::ReplyBody Router::read_reply(dag::ValidatorIndex from, const dag::SyncReque
         dag::proof_spacing(parts_.genesis.committee())};
     const auto response = decode_response(parts_.genesis.committee(), request, *payload, nonce);
     auto reply = response ? dag::read_reply(self_, request, *response, checks) : std::nullopt;
-    const dag::ReplyBody bad = dag::RequestFailed{dag::RequestFailure::bad_reply};
+    const dag::ReplyBody bad = dag::RequestFailed{dag::RequestFailure::bad_reply, {}, payload->size()};
     const dag::ReplyBody& body = reply ? *reply : bad;
     const auto* failed = std::get_if<dag::RequestFailed>(&body);
     if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) {
@@ -375,22 +375,21 @@ void Router::fetch_round(dag::ValidatorIndex from, dag::Round round,
 }
 
 void Router::batches_replied(const dag::SendRequest& request, const SharedBytes& payload) {
-    auto batches = decode_batches(payload);
-    if (!batches) {
+    auto decoded = decode_batches(payload);
+    if (!decoded) {
         observe(request.to, net::Fault::wrong_data);
-        return fail(request, dag::RequestFailure::bad_reply);
+        return fail(request, {dag::RequestFailure::bad_reply, {}, payload->size()});
     }
-    if (batches->empty()) return fail(request, dag::RequestFailure::not_found);
-    parts_.worker.store_fetched(std::move(*batches), dag::asked_digests(request.body),
-                                [this, request](Worker::Fetched fetched) {
-                                    if (fetched.bad) observe(request.to, net::Fault::wrong_data);
-                                    if (!fetched.bad && fetched.stored > 0)
-                                        observe(request.to, net::Useful{});
-                                    if (fetched.bad || fetched.stored == 0) {
-                                        return fail(request, dag::RequestFailure::bad_reply);
-                                    }
-                                    parts_.engine.post(dag::ReplyReceived{request.id, dag::BatchesReply{}});
-                                });
+    if (decoded->batches.empty()) return fail(request, {dag::RequestFailure::not_found});
+    const auto done = [this, request, next = decoded->next, bytes = payload->size()](Worker::Fetched found) {
+        if (found.bad) observe(request.to, net::Fault::wrong_data);
+        if (!found.bad && found.stored > 0) observe(request.to, net::Useful{});
+        if (found.bad || found.stored == 0) {
+            return fail(request, {dag::RequestFailure::bad_reply, {}, bytes - found.bytes});
+        }
+        parts_.engine.post(dag::ReplyReceived{request.id, dag::BatchesReply{next, found.bytes}});
+    };
+    parts_.worker.store_fetched(std::move(decoded->batches), dag::asked_digests(request.body), done);
 }
 
 VerificationCounters Router::counters() const { return {verified_, refused_, Duration(verify_time_)}; }

@@ -103,7 +103,7 @@ class Router {
     /// A good reply.
     void note_reply(dag::ValidatorIndex from, const dag::ReplyBody& body);
     void batches_replied(const dag::SendRequest& request, const SharedBytes& payload);
-    void fail(const dag::SendRequest& request, dag::RequestFailure why, dag::Round lowest = {});
+    void fail(const dag::SendRequest& request, const dag::RequestFailed& failed);
     [[nodiscard]] const PeerId& peer_of(dag::ValidatorIndex member) const;
 
     Parts parts_;

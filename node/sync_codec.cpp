@@ -304,18 +304,18 @@ std::optional<dag::SyncResponse> decode_response(const dag::Committee& committee
     return read_certificates(committee, *reader);
 }
 
-std::optional<std::vector<Slice>> decode_batches(const SharedBytes& payload) {
+std::optional<DecodedBatches> decode_batches(const SharedBytes& payload) {
     auto reader = PackReader::open(*payload);
     if (!reader) return std::nullopt;
     reader->array(9);
     (void)read_held(*reader);
-    (void)read_next(*reader);
-    std::vector<Slice> batches;
+    DecodedBatches decoded;
+    decoded.next = read_next(*reader);
     for (auto left = reader->array_between(0, kBatchesMax); left > 0; --left) {
-        batches.push_back(Slice{payload, reader->bin(dag::kBatchBytesMax)});
+        decoded.batches.push_back(Slice{payload, reader->bin(dag::kBatchBytesMax)});
     }
     if (!reader->finished()) return std::nullopt;
-    return batches;
+    return decoded;
 }
 
 }  // namespace monodon::node

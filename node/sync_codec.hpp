@@ -37,7 +37,12 @@ struct DecodedRequest {
 [[nodiscard]] std::optional<dag::SyncResponse> decode_response(const dag::Committee& committee,
                                                                const dag::SyncRequest& request,
                                                                ByteView payload, std::uint64_t nonce);
-/// Slices of `payload`, which they keep alive: batches are not copied.
-[[nodiscard]] std::optional<std::vector<Slice>> decode_batches(const SharedBytes& payload);
+struct DecodedBatches {
+    /// They keep the payload alive: batches are not copied.
+    std::vector<Slice> batches;
+    std::optional<dag::Continuation> next;
+};
+/// Nothing for what is not the encoding of a response with batches.
+[[nodiscard]] std::optional<DecodedBatches> decode_batches(const SharedBytes& payload);
 
 }  // namespace monodon::node

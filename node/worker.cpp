@@ -152,8 +152,12 @@ class Worker::Impl : public std::enable_shared_from_this<Impl> {
     }
 
     void told_of_fetched(const BatchIntake::Fetched& fetched, const std::function<void(Fetched)>& done) {
-        for (const dag::PayloadEntry& entry : fetched.stored) ports_.batch_stored(entry);
-        done({fetched.stored.size(), fetched.bad});
+        std::size_t bytes = 0;
+        for (const dag::PayloadEntry& entry : fetched.stored) {
+            ports_.batch_stored(entry);
+            bytes += entry.bytes;
+        }
+        done({fetched.stored.size(), bytes, fetched.bad});
     }
 
     [[nodiscard]] WorkerStatus status() const {

@@ -59,10 +59,11 @@ class Worker {
     void on_batch(dag::ValidatorIndex from, Slice batch);
     void on_ack(dag::ValidatorIndex from, std::vector<Digest> batches);
     /// Batches that a peer sent when asked for `expected`. Each that is one of them is stored; `done` gets,
-    /// when these are durable and the engine was told, how many there were, and whether the reply held
-    /// anything else.
+    /// when these are durable and the engine was told, how many there were with how many bytes, and whether
+    /// the reply held anything else.
     struct Fetched {
         std::size_t stored = 0;
+        std::size_t bytes = 0;
         bool bad = false;
     };
     void store_fetched(std::vector<Slice> batches, std::vector<Digest> expected,

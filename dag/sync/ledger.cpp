@@ -61,13 +61,16 @@ void SyncLedger::answered(RequestId id, const ReplyBody& reply, std::uint64_t du
     const Open open = at->second;
     open_.erase(at);
     SyncStats& stats = stats_[open.key];
-    if (std::holds_alternative<RequestFailed>(reply)) {
+    if (const auto* failed = std::get_if<RequestFailed>(&reply)) {
+        stats.bytes_wasted += failed->bytes;
         ++stats.requests_failed;
         stats.certificates_failed += open.wanted;
         return;
     }
+    if (const auto* batches = std::get_if<BatchesReply>(&reply)) stats.bytes_useful += batches->bytes;
     const auto* certificates = std::get_if<CertificatesReply>(&reply);
     if (certificates == nullptr) return;
+    stats.bytes_wasted += certificates->bytes_dropped;
     const std::uint64_t came = certificates->certificates.size();
     if (open.wanted > came && !certificates->next) stats.certificates_failed += open.wanted - came;
     if (came == 0) return;

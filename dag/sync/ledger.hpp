@@ -17,10 +17,11 @@ struct SyncStats {
     std::uint64_t certificates_synced = 0;
     /// Asked for by digest and not in the answer.
     std::uint64_t certificates_failed = 0;
-    /// They were here already, or are not wanted any more.
+    /// They were here already, are not wanted any more, or found no room.
     std::uint64_t certificates_duplicate = 0;
-    /// Of replies with certificates, by the numbers of both kinds.
+    /// Of certificates by the numbers of both kinds, of batches those that are stored.
     std::uint64_t bytes_useful = 0;
+    /// Besides duplicates what was refused or dropped.
     std::uint64_t bytes_wasted = 0;
 
     SyncStats& operator+=(const SyncStats& other);
@@ -32,7 +33,7 @@ class SyncLedger {
  public:
     /// The requests among the effects from position `begin` on leave.
     void sent(const Effects& effects, std::size_t begin);
-    /// `duplicates` of the certificates of the reply were here already.
+    /// `duplicates` of the certificates of the reply were of no use.
     void answered(RequestId id, const ReplyBody& reply, std::uint64_t duplicates);
 
     using Key = std::pair<ValidatorIndex, SyncKind>;

@@ -10,6 +10,18 @@ namespace monodon::dag {
 
 namespace {
 
+std::size_t bytes_of(const SyncResponse& response) {
+    std::size_t bytes = 0;
+    if (const auto* found = std::get_if<Certificates>(&response)) {
+        for (const auto& each : found->certificates) bytes += encoded_size(*each);
+    } else if (const auto* batches = std::get_if<Batches>(&response)) {
+        for (const SharedBytes& each : batches->batches) bytes += each->size();
+    } else if (const auto* highest = std::get_if<HighestRound>(&response)) {
+        if (highest->certificate) bytes += encoded_size(*highest->certificate);
+    }
+    return bytes;
+}
+
 ReplyBody bad_reply() { return RequestFailed{RequestFailure::bad_reply, {}}; }
 
 /// From the highest down: what one that was accepted names is accepted by its hash. The peer may have some by
@@ -19,7 +31,7 @@ ReplyBody read(const SyncRequest& request, const Certificates& response, const R
     reply.next = response.next;
     reply.held = response.held;
     const auto* list = std::get_if<GetCertificates>(&request);
-    const bool ascending = std::holds_alternative<GetCertificatesInRange>(request);
+    const bool by_rounds = asked_slots(request).has_value();
     std::set<Digest> named;
     if (list != nullptr && list->named) named.insert(list->headers.begin(), list->headers.end());
     for (auto at = response.certificates.rbegin(); at != response.certificates.rend(); ++at) {
@@ -27,7 +39,8 @@ ReplyBody read(const SyncRequest& request, const Certificates& response, const R
         const bool by_hash = checks.ancestor && header.round.value() % checks.proofs_every != 0 &&
                              (named.contains(header.digest) || planted(Planted::unnamed_by_hash));
         if (!by_hash && checks.ancestor && !(*at)->has_proof()) {
-            if (ascending && reply.certificates.empty()) reply.next = Continuation{header.ref().slot(), 0};
+            if (by_rounds && reply.certificates.empty()) reply.next = Continuation{header.ref().slot(), 0};
+            reply.bytes_dropped += encoded_size(**at);
             continue;
         }
         auto verified = by_hash ? checks.ancestor(*at) : checks.certificate(*at);
@@ -69,10 +82,8 @@ ReplyBody read(const SyncError& error) {
     return bad_reply();
 }
 
-}  // namespace
-
-std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self, const SyncRequest& request,
-                                    const SyncResponse& response, const ReplyChecks& checks) {
+std::optional<ReplyBody> read(std::optional<ValidatorIndex> self, const SyncRequest& request,
+                              const SyncResponse& response, const ReplyChecks& checks) {
     if (!fits(request, response)) return bad_reply();
     if (const auto* error = std::get_if<SyncError>(&response)) return read(*error);
     if (const auto* found = std::get_if<Certificates>(&response)) return read(request, *found, checks);
@@ -83,6 +94,16 @@ std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self, const Sy
     CertificatesReply nothing;
     nothing.held = std::get<Empty>(response).held;
     return nothing;
+}
+
+}  // namespace
+
+std::optional<ReplyBody> read_reply(std::optional<ValidatorIndex> self, const SyncRequest& request,
+                                    const SyncResponse& response, const ReplyChecks& checks) {
+    auto body = read(self, request, response, checks);
+    auto* failed = body ? std::get_if<RequestFailed>(&*body) : nullptr;
+    if (failed != nullptr && failed->why == RequestFailure::bad_reply) failed->bytes = bytes_of(response);
+    return body;
 }
 
 }  // namespace monodon::dag

@@ -131,10 +131,8 @@ void SyncSession::replied(const ReplyReceived& reply, Time now) {
     if (found != nullptr) {
         for (const VerifiedCertificate& each : found->certificates) {
             const Slot slot = each->ref().slot();
-            const bool known =
-                slot.round <= graph_.floor() || graph_.find(slot) != nullptr || suspended_.contains(slot);
-            duplicates += known ? 1 : 0;
-            grown = grown || !known;
+            const auto present = [&] { return graph_.find(slot) != nullptr || suspended_.contains(slot); };
+            const bool wanted = slot.round > graph_.floor() && !present();
             insert(each);
         }
     }
@@ -154,6 +152,9 @@ void SyncSession::replied(const ReplyReceived& reply, Time now) {
         if (!job.rounds.complete() || graph_.highest() <= job.begun_at) continue;
         AuthorSet only;
         only.insert(job.peer);
+            const bool taken = wanted && present();
+            duplicates += taken ? 0 : 1;
+            grown = grown || taken;
         const RoundSync::Goal goal{only, std::max(next(graph_.floor()), graph_.highest()),
                                    above(graph_.highest(), limits_.ahead)};
         again.push_back({job.peer, graph_.highest(), RoundSync(goal, self_, limits_.timeout, preference_)});

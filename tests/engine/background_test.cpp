@@ -58,13 +58,16 @@ TEST_CASE(
     CHECK(body.known.contains({Round{2}, ValidatorIndex{2}}));
     CHECK_FALSE(body.known.contains({Round{2}, ValidatorIndex{3}}));
 
-    CertificatesReply reply{{second.at(3)}, {}, {}, 100};
+    // Of the second one the graph knows no parent, and it lies too far up to wait for them.
+    const auto far = make_header(committee, 400, 1, {second.at(0)->ref()}, 0);
+    CertificatesReply reply{{second.at(3), Verification::trusted(Certificate{*far, {}, {}})}, {}, {}, 100};
     reply.held.highest = Round{2};
     engine.step(ReplyReceived{asked.front().id, reply}, later, out);
     CHECK(engine.window(Round{2}, Round{2}).size() == 4);
     const SyncStatus sync = engine.status().sync;
     CHECK(sync.certificates_useful == 1);
-    CHECK(sync.bytes_useful == 100);
+    CHECK(sync.bytes_useful == 50);
+    CHECK(sync.bytes_wasted == 50);
     REQUIRE(sync.by_peer.size() == 1);
     CHECK(sync.by_peer.front().first == SyncLedger::Key{asked.front().to, SyncKind::missing});
 }

@@ -169,6 +169,33 @@ TEST_CASE("requests for one member are gathered, and a silent member holds its o
     CHECK(std::get<GetBatches>(other[0].body).batches == std::vector{WantedBatch{digest(200), Round{7}}});
 }
 
+TEST_CASE("bytes that were refused, dropped, or of use to nobody are counted as wasted") {
+    SyncLedger ledger;
+    Effects out;
+    const GetCertificatesInRange range{Round{1}, Round{2}};
+    for (const std::uint64_t id : {1, 2, 4})
+        out.emplace_back(SendRequest{RequestId{id}, member(1), range, 1s});
+    const GetBatches batches{{{digest(1), Round{1}}}};
+    out.emplace_back(SendRequest{RequestId{3}, member(1), batches, 1s});
+    ledger.sent(out, 0);
+    ledger.answered(RequestId{1}, RequestFailed{RequestFailure::bad_reply, {}, 1000}, 0);
+    CHECK(ledger.total().bytes_wasted == 1000);
+    CertificatesReply reply;
+    reply.certificates = make_round(committee_of(4), 1, {});
+    reply.bytes = 400;
+    reply.bytes_dropped = 50;
+    ledger.answered(RequestId{2}, reply, 1);
+    CHECK(ledger.total().bytes_wasted == 1150);
+    CHECK(ledger.total().bytes_useful == 300);
+    ledger.answered(RequestId{3}, BatchesReply{{}, 5000}, 0);
+    CHECK(ledger.total().bytes_useful == 5300);
+    // All that came was dropped.
+    CertificatesReply nothing;
+    nothing.bytes_dropped = 70;
+    ledger.answered(RequestId{4}, nothing, 0);
+    CHECK(ledger.total().bytes_wasted == 1220);
+}
+
 TEST_CASE("what a header needed is dropped with it, what execution needs stays") {
     Preference preference(4);
     Fetcher fetcher(member(0), 1s, preference);

@@ -141,10 +141,10 @@ void batches_reply(ByteView input) {
     const SharedBytes payload = shared(input);
     const auto batches = decode_batches(payload);
     if (!batches) return;
-    MONODON_CHECK(batches->size() <= dag::kDigestsPerRequestMax);
+    MONODON_CHECK(batches->batches.size() <= dag::kDigestsPerRequestMax);
     MONODON_CHECK(!decode_batches(shared(with_trailing(input))));
     dag::Batches copies;
-    for (const Slice& each : *batches) {
+    for (const Slice& each : batches->batches) {
         MONODON_CHECK(each.bytes.size() <= dag::kBatchBytesMax && inside(each.bytes, *payload));
         copies.batches.push_back(shared(each.bytes));
         if (const auto view = dag::parse_batch(committee(), each.bytes))
@@ -152,9 +152,9 @@ void batches_reply(ByteView input) {
     }
     const dag::WantedBatch wanted{sha256(as_bytes("batch")), dag::Round{300}};
     const auto again = decode_batches(encode_response(dag::GetBatches{{wanted}}, copies, 0));
-    MONODON_CHECK(again && again->size() == batches->size());
+    MONODON_CHECK(again && again->batches.size() == batches->batches.size());
     for (std::size_t at = 0; at < again->size(); ++at)
-        MONODON_CHECK(same((*again)[at].bytes, (*batches)[at].bytes));
+        MONODON_CHECK(same(again->batches[at].bytes, batches->batches[at].bytes));
 }
 
 std::vector<Seed> batches_seeds() {

@@ -120,11 +120,12 @@ TEST_CASE("responses come back from the wire as they were") {
 
 TEST_CASE("batches of a reply share its bytes") {
     const auto share = [](Bytes bytes) { return std::make_shared<const Bytes>(std::move(bytes)); };
-    const Batches found{{}, {share({1, 2}), share({3})}, {}};
+    const Batches found{{}, {share({1, 2}), share({3})}, Continuation{{}, 5}};
     const SharedBytes encoded = node::encode_response(GetBatches{}, found, 0);
-    const auto slices = node::decode_batches(encoded);
-    REQUIRE(slices);
-    REQUIRE(slices->size() == 2);
-    CHECK(slices->at(1).bytes.front() == 3);
-    CHECK(slices->at(1).owner == encoded);
+    const auto decoded = node::decode_batches(encoded);
+    REQUIRE(decoded);
+    REQUIRE(decoded->batches.size() == 2);
+    CHECK(decoded->batches.at(1).bytes.front() == 3);
+    CHECK(decoded->batches.at(1).owner == encoded);
+    CHECK(decoded->next == found.next);
 }

@@ -107,10 +107,11 @@ SyncResponse OverTls::ask(ValidatorIndex to, const SyncRequest& request) {
         return SyncError{SyncError::Why::pruned, Round{reply.error().detail}};
     }
     if (encoded.method == net::Method::get_batches) {
-        const auto slices = node::decode_batches(*reply);
-        REQUIRE(slices);
+        const auto decoded = node::decode_batches(*reply);
+        REQUIRE(decoded);
         Batches batches;
-        for (const node::Slice& each : *slices) {
+        batches.next = decoded->next;
+        for (const node::Slice& each : decoded->batches) {
             batches.batches.push_back(std::make_shared<const Bytes>(each.bytes.begin(), each.bytes.end()));
         }
         if (batches.batches.empty()) return Empty{};

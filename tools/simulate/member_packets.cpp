@@ -178,18 +178,21 @@ void Member::take(dag::ValidatorIndex from, const Reply& reply) {
         if (failed != nullptr && failed->why == dag::RequestFailure::bad_reply) ++world_.refused;
         return step(dag::ReplyReceived{id, *body});
     }
+    const auto& found = std::get<dag::Batches>(reply.response);
     std::vector<Batch> batches;
-    for (const SharedBytes& bytes : std::get<dag::Batches>(reply.response).batches) {
+    std::size_t came = 0;
+    for (const SharedBytes& bytes : found.batches) {
+        came += bytes->size();
         const auto view = dag::parse_batch(world_.keys.committee(), *bytes);
         if (view) batches.push_back({payload_entry(world_.keys.committee(), *view, *bytes), bytes});
     }
     std::vector<Digest> expected = dag::asked_digests(asked->body);
-    worker_->fetched(batches, expected, [this, id](std::size_t stored) {
-        if (stored == 0) {
+    worker_->fetched(batches, expected, [this, id, came, next = found.next](std::size_t bytes) {
+        if (bytes == 0) {
             ++world_.refused;
-            return give(dag::ReplyReceived{id, dag::RequestFailed{dag::RequestFailure::bad_reply}});
+            return give(dag::ReplyReceived{id, dag::RequestFailed{dag::RequestFailure::bad_reply, {}, came}});
         }
-        give(dag::ReplyReceived{id, dag::BatchesReply{}});
+        give(dag::ReplyReceived{id, dag::BatchesReply{next, bytes}});
     });
 }
 

@@ -84,7 +84,7 @@ void Worker::fetched(const std::vector<Batch>& batches, const std::vector<Digest
     for (const Batch& batch : batches) {
         const bool asked = std::find(expected.begin(), expected.end(), batch.entry.batch) != expected.end();
         if (!asked || !is_genuine(batch)) continue;
-        ++fetch.stored;
+        fetch.bytes += batch.bytes->size();
         if (disk_.find_batch(batch.entry.batch) != nullptr) {
             ports_.give(dag::BatchStored{batch.entry});
             continue;
@@ -92,7 +92,7 @@ void Worker::fetched(const std::vector<Batch>& batches, const std::vector<Digest
         fetch.open.insert(batch.entry.batch);
         store(batch);
     }
-    if (fetch.open.empty()) return fetch.done(fetch.stored);
+    if (fetch.open.empty()) return fetch.done(fetch.bytes);
     fetches_.push_back(std::move(fetch));
 }
 
@@ -121,7 +121,7 @@ void Worker::durable(const std::vector<Batch>& batches) {
         }
         const Fetch done = std::move(fetches_[at]);
         fetches_.erase(fetches_.begin() + static_cast<std::ptrdiff_t>(at));
-        done.done(done.stored);
+        done.done(done.bytes);
     }
 }
 

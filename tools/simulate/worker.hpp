@@ -38,9 +38,9 @@ class Worker {
     void submit(Batch batch);
     void received(dag::ValidatorIndex from, const Batch& batch);
     void acknowledged(dag::ValidatorIndex from, const Digest& batch);
-    /// Stores those that were asked for; `done(stored)` follows when they are durable.
+    /// Stores those that were asked for; `done(bytes)`, of these, follows when they are durable.
     void fetched(const std::vector<Batch>& batches, const std::vector<Digest>& expected,
-                 std::function<void(std::size_t stored)> done);
+                 std::function<void(std::size_t bytes)> done);
     /// The sync that the member was asked for is over.
     void durable(const std::vector<Batch>& batches);
     void executed(const std::vector<dag::PayloadEntry>& payload);
@@ -79,7 +79,7 @@ class Worker {
     std::map<Digest, dag::AuthorSet> owed_;
     struct Fetch {
         std::set<Digest> open;
-        std::size_t stored = 0;
+        std::size_t bytes = 0;
         std::function<void(std::size_t)> done;
     };
     std::vector<Fetch> fetches_;
