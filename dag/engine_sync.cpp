@@ -29,7 +29,7 @@ void Engine::State::on_reply(const ReplyReceived& event) {
     const auto* failed = std::get_if<RequestFailed>(&event.reply);
     const auto failure = failed == nullptr ? std::nullopt : std::optional(failed->why);
     if (!range_.answered(event.id, certificates, failure, graph_.highest(), now_)) {
-        (void)fetcher_.answered(event.id, failure, now_);
+        (void)fetcher_.answered(event.id, failure, now_, Fetcher::stopped(event.reply));
     }
 }
 

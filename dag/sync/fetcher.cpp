@@ -16,11 +16,14 @@ constexpr std::size_t kBatchesPerRequest = 16;
 constexpr Duration kFirstPause = std::chrono::milliseconds(500);
 constexpr Duration kLongestPause = std::chrono::seconds(8);
 constexpr unsigned kPauseShiftMax = 4;
-/// One member that does not answer for so long, or three times as long as answers take, is joined by another;
-/// never a third.
+/// One member that does not answer for so long, or three times as long as its answers take, is joined by
+/// another; never a third.
 constexpr Duration kHedgeAfter = std::chrono::milliseconds(200);
 constexpr unsigned kAtATime = 2;
 constexpr Duration kSlotPause = std::chrono::milliseconds(5);
+/// An answer that stopped at its limit of bytes has sent as much. One that stopped before was in want of
+/// time, once; from then on it may be holding us up, and others are asked.
+constexpr std::size_t kMuchSent = kUrgentReplyBytes / 2;
 
 }  // namespace
 
@@ -94,30 +97,42 @@ void Fetcher::schedule(const Digest& digest, Item& item, Time due) {
     due_.insert({due, digest});
 }
 
-bool Fetcher::has_slot(ValidatorIndex peer) const {
-    const auto at = slots_.find(peer);
-    return at == slots_.end() || at->second < kRequestsPerPeer;
+AuthorSet Fetcher::candidates(const Item& item) const {
+    AuthorSet found = (item.holders & connected_).without(item.asked);
+    if (self_) found.erase(*self_);
+    return found;
 }
 
-std::optional<ValidatorIndex> Fetcher::choose(const Item& item) {
-    AuthorSet candidates = (item.holders & connected_).without(item.asked);
-    if (self_) candidates.erase(*self_);
+std::optional<ValidatorIndex> Fetcher::choose(const Item& item, const AuthorSet& candidates) {
     if (candidates.contains(item.first) && preference_.weight(item.first) > 0) return item.first;
     return preference_.choose(candidates);
 }
 
+Duration Fetcher::hedge_after(ValidatorIndex peer) const {
+    const auto took = took_.find(peer);
+    const Duration usual = took == took_.end() ? Duration{0} : took->second;
+    return std::clamp(3 * usual, kHedgeAfter, std::max(timeout_, kHedgeAfter));
+}
+
 void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
     std::map<std::pair<ValidatorIndex, Kind>, std::vector<Digest>> batches;
+    AuthorSet full;
+    for (const auto& [peer, requests] : slots_) {
+        if (requests == kRequestsPerPeer) full.insert(peer);
+    }
+    // Their last request has room for more.
+    std::map<Kind, AuthorSet> gathering;
     while (!due_.empty() && due_.begin()->first <= now) {
         const Digest digest = due_.begin()->second;
         Item& item = items_.at(digest);
-        const auto peer = choose(item);
-        if (!peer && item.in_flight > 0) {
+        const AuthorSet left = candidates(item);
+        if (left.empty() && item.in_flight > 0) {
             due_.erase(due_.begin());
             continue;
         }
-        if (!peer) {
+        if (left.empty()) {
             item.asked = {};
+            item.stopped = {};
             const Duration pause =
                 std::min(kFirstPause * (1U << std::min(item.cycles, kPauseShiftMax)), kLongestPause);
             const auto jitter = preference_.draw(static_cast<std::uint64_t>(pause.count()) / 4);
@@ -126,19 +141,22 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
             continue;
         }
         const Kind kind = item.named ? Kind::ancestor : item.kind;
-        auto& batch = batches[{*peer, kind}];
-        if (batch.empty() && !has_slot(*peer)) {
+        const auto peer = choose(item, left.without(full) | (left & gathering[kind]));
+        if (!peer) {
             schedule(digest, item, now + kSlotPause);
             continue;
         }
         due_.erase(due_.begin());
+        auto& batch = batches[{*peer, kind}];
+        if (batch.empty() && ++slots_[*peer] == kRequestsPerPeer) full.insert(*peer);
+        gathering[kind].insert(*peer);
         ++item.in_flight;
         item.asked.insert(*peer);
-        if (item.in_flight < kAtATime) {
-            schedule(digest, item, now + std::clamp(3 * took_, kHedgeAfter, std::max(timeout_, kHedgeAfter)));
-        }
+        if (item.in_flight < kAtATime) schedule(digest, item, now + hedge_after(*peer));
         batch.push_back(digest);
-        if (batch.size() == per_request(kind)) send(*peer, kind, std::exchange(batch, {}), now, ids, out);
+        if (batch.size() < per_request(kind)) continue;
+        gathering[kind].erase(*peer);
+        send(*peer, kind, std::exchange(batch, {}), now, ids, out);
     }
     for (auto& [key, batch] : batches) {
         if (!batch.empty()) send(key.first, key.second, std::move(batch), now, ids, out);
@@ -149,7 +167,6 @@ void Fetcher::send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Ti
                    Effects& out) {
     const RequestId id = ids.next();
     requests_.emplace(id, Request{to, digests, now});
-    ++slots_[to];
     for (const Digest& digest : digests) {
         Item& item = items_.at(digest);
         item.history[to] = {now, {}, {}};
@@ -171,25 +188,41 @@ std::optional<Time> Fetcher::next_attempt() const {
     return due_.begin()->first;
 }
 
-bool Fetcher::answered(RequestId id, std::optional<RequestFailure> failure, Time now) {
+std::optional<Fetcher::Stopped> Fetcher::stopped(const ReplyBody& reply) {
+    const auto* certificates = std::get_if<CertificatesReply>(&reply);
+    if (certificates != nullptr && certificates->next) {
+        return Stopped{certificates->next->position, certificates->bytes};
+    }
+    const auto* batches = std::get_if<BatchesReply>(&reply);
+    if (batches != nullptr && batches->next) return Stopped{batches->next->position, batches->bytes};
+    return std::nullopt;
+}
+
+bool Fetcher::answered(RequestId id, std::optional<RequestFailure> failure, Time now,
+                       std::optional<Stopped> stopped) {
     const auto at = requests_.find(id);
     if (at == requests_.end()) return false;
     const Request request = std::move(at->second);
     requests_.erase(at);
     --slots_[request.to];
-    if (!failure) took_ = (3 * took_ + (now - request.sent)) / 4;
-    const auto open = std::count_if(request.digests.begin(), request.digests.end(),
-                                    [&](const Digest& digest) { return items_.contains(digest); });
-    // Part of it came: the server stopped at its limit and may be asked for the rest.
-    const bool partial = static_cast<std::size_t>(open) < request.digests.size();
-    for (const Digest& digest : request.digests) {
+    if (!failure) {
+        const Duration took = now - request.sent;
+        const auto [known, fresh] = took_.try_emplace(request.to, took);
+        if (!fresh) known->second = (3 * known->second + took) / 4;
+    }
+    for (std::size_t position = 0; position < request.digests.size(); ++position) {
+        const Digest& digest = request.digests[position];
         const auto item = items_.find(digest);
         if (item == items_.end()) continue;
         // It may have been found, and be wanted again since the request left.
         if (item->second.in_flight > 0) --item->second.in_flight;
         item->second.history[request.to].answered = now;
         item->second.history[request.to].failure = failure;
-        if (partial) item->second.asked.erase(request.to);
+        if (!failure && stopped && position >= stopped->position) {
+            const bool much = stopped->bytes >= kMuchSent;
+            if (much || !item->second.stopped.contains(request.to)) item->second.asked.erase(request.to);
+            if (!much) item->second.stopped.insert(request.to);
+        }
         schedule(digest, item->second, now);
     }
     return true;

@@ -23,7 +23,7 @@ class RequestIds {
 /// (consensus.md 4.3, V5a). Whom to ask is the caller's evidence: the author of a header for what it names,
 /// the signers of a certificate for what stands below it. A member that does not answer costs one time-out
 /// and never holds up what others can deliver: whatever does not come soon is asked of a second one
-/// meanwhile.
+/// meanwhile, and who has no slot free is passed over.
 class Fetcher {
  public:
     /// Keeps a reference to the preference.
@@ -52,9 +52,17 @@ class Fetcher {
     void poll(Time now, RequestIds& ids, Effects& out);
     /// The time of the next attempt, if anything waits for one.
     [[nodiscard]] std::optional<Time> next_attempt() const;
+    /// An answer that stopped at a limit after so many bytes: it has not looked for what stands in the
+    /// request from this position on.
+    struct Stopped {
+        std::size_t position = 0;
+        std::size_t bytes = 0;
+    };
+    [[nodiscard]] static std::optional<Stopped> stopped(const ReplyBody& reply);
     /// What the reply brought was told by found() before; `failure` if it brought nothing. False if the
     /// request is not ours.
-    bool answered(RequestId id, std::optional<RequestFailure> failure, Time now);
+    bool answered(RequestId id, std::optional<RequestFailure> failure, Time now,
+                  std::optional<Stopped> stopped = {});
 
     /// The certificates, or the batches that execution needs: lowest rounds first, `most` of them.
     [[nodiscard]] std::vector<Missing> missing_certificates(std::size_t most) const;
@@ -82,6 +90,8 @@ class Fetcher {
         /// In this cycle, also those who have not answered yet.
         AuthorSet asked;
         ValidatorIndex first;
+        /// In this cycle they stopped before it without having sent much.
+        AuthorSet stopped = {};
         unsigned cycles = 0;
         Time due{};
         unsigned in_flight = 0;
@@ -101,10 +111,12 @@ class Fetcher {
     /// A new item, or the one that is there with more holders.
     Item& want(const Digest& digest, const Item& wanted);
     void schedule(const Digest& digest, Item& item, Time due);
-    [[nodiscard]] std::optional<ValidatorIndex> choose(const Item& item);
+    /// Connected holders that were not asked in this cycle.
+    [[nodiscard]] AuthorSet candidates(const Item& item) const;
+    [[nodiscard]] std::optional<ValidatorIndex> choose(const Item& item, const AuthorSet& candidates);
+    [[nodiscard]] Duration hedge_after(ValidatorIndex peer) const;
     template <class Wanted>
     [[nodiscard]] std::vector<Missing> missing(std::size_t most, Wanted wanted) const;
-    [[nodiscard]] bool has_slot(ValidatorIndex peer) const;
     void send(ValidatorIndex to, Kind kind, std::vector<Digest> digests, Time now, RequestIds& ids,
               Effects& out);
 
@@ -116,8 +128,8 @@ class Fetcher {
     std::set<std::pair<Time, Digest>> due_;
     std::map<RequestId, Request> requests_;
     Slots slots_;
-    /// Of answers, a moving average.
-    Duration took_{0};
+    /// What answers of each take, a moving average.
+    std::map<ValidatorIndex, Duration> took_;
 };
 
 }  // namespace monodon::dag

@@ -169,6 +169,108 @@ TEST_CASE("requests for one member are gathered, and a silent member holds its o
     CHECK(std::get<GetBatches>(other[0].body).batches == std::vector{WantedBatch{digest(200), Round{7}}});
 }
 
+TEST_CASE("what has no slot with its first holder is asked of another one at once") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.set_connected(member(2), true, at(0s));
+    for (std::uint8_t name = 1; name <= 100; ++name) {
+        fetcher.want_batch({digest(name), Round{name}}, Round{5}, members({1, 2}), member(1));
+    }
+    // Member 1 is silent, member 2 answers within a millisecond.
+    for (Duration since = 0ms; since < 250ms; since += 1ms) {
+        for (const SendRequest& request : poll(fetcher, ids, at(since))) {
+            if (request.to == member(1)) continue;
+            for (const auto& each : std::get<GetBatches>(request.body).batches) fetcher.found(each.digest);
+            fetcher.answered(request.id, {}, at(since));
+        }
+        if (since == 10ms) CHECK(fetcher.wanted() == 64);
+    }
+    CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("who answers item by item is asked for the rest once, then others are") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.set_connected(member(2), true, at(0s));
+    for (std::uint8_t name = 1; name <= 10; ++name) {
+        fetcher.want_certificate(digest(name), Round{5}, members({1, 2}), member(1));
+    }
+    const auto drip = [&](Duration since) {
+        const auto sent = poll(fetcher, ids, at(since));
+        REQUIRE(sent.size() == 1);
+        if (sent[0].to == member(2)) return false;
+        fetcher.found(std::get<GetCertificates>(sent[0].body).headers.front());
+        return fetcher.answered(sent[0].id, {}, at(since + 190ms), Fetcher::Stopped{1, 300});
+    };
+    CHECK(drip(0ms));
+    CHECK(drip(190ms));
+    CHECK_FALSE(drip(380ms));
+}
+
+TEST_CASE("who stops at the limit of bytes is asked for the rest as often as it does") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.set_connected(member(2), true, at(0s));
+    for (std::uint8_t name = 1; name <= 10; ++name) {
+        fetcher.want_batch({digest(name), Round{7}}, Round{5}, members({1, 2}), member(1));
+    }
+    for (unsigned turn = 0; turn < 5; ++turn) {
+        const auto sent = poll(fetcher, ids, at(turn * 10ms));
+        REQUIRE(sent.size() == 1);
+        CHECK(sent[0].to == member(1));
+        const auto& batches = std::get<GetBatches>(sent[0].body).batches;
+        fetcher.found(batches[0].digest);
+        fetcher.found(batches[1].digest);
+        const BatchesReply reply{Continuation{{}, 2}, kUrgentReplyBytes};
+        fetcher.answered(sent[0].id, {}, at(turn * 10ms + 5ms), Fetcher::stopped(reply));
+    }
+    CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("what an answer passed over is asked of others, what it stopped before of the same member") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    fetcher.set_connected(member(2), true, at(0s));
+    for (std::uint8_t name = 1; name <= 3; ++name) {
+        fetcher.want_certificate(digest(name), Round{5}, members({1, 2}), member(1));
+    }
+    const auto sent = poll(fetcher, ids, at(0s));
+    REQUIRE(sent.size() == 1);
+    fetcher.found(digest(2));
+    fetcher.answered(sent[0].id, {}, at(1ms), Fetcher::Stopped{2, 300});
+    for (const SendRequest& each : poll(fetcher, ids, at(1ms))) {
+        const auto& headers = std::get<GetCertificates>(each.body).headers;
+        CHECK(headers == std::vector{each.to == member(1) ? digest(3) : digest(1)});
+    }
+    CHECK(fetcher.in_flight() == 2);
+}
+
+TEST_CASE("a member that takes long is no reason to wait longer for the others") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
+    fetcher.want_certificate(digest(1), Round{5}, members({1, 3}), member(1));
+    const auto slow = poll(fetcher, ids, at(0s));
+    fetcher.found(digest(1));
+    fetcher.answered(slow.at(0).id, {}, at(300ms));
+    fetcher.want_certificate(digest(2), Round{5}, members({2, 3}), member(2));
+    CHECK(poll(fetcher, ids, at(1s)).at(0).to == member(2));
+    CHECK(fetcher.next_attempt() == at(1s + 200ms));
+    fetcher.want_certificate(digest(3), Round{5}, members({1, 3}), member(1));
+    CHECK(poll(fetcher, ids, at(1s)).at(0).to == member(1));
+    fetcher.found(digest(2));
+    CHECK(fetcher.next_attempt() == at(1s + 900ms));
+}
+
 TEST_CASE("bytes that were refused, dropped, or of use to nobody are counted as wasted") {
     SyncLedger ledger;
     Effects out;
