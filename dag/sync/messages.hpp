@@ -74,10 +74,11 @@ struct KnownRounds {
     /// Of round floor + 1, floor + 2, ..; nothing is known of what lies above. At most kKnownRoundsMax.
     std::vector<AuthorSet> authors;
 
-    [[nodiscard]] bool contains(Slot slot) const {
-        if (slot.round <= floor) return true;
-        const std::uint64_t at = distance(floor, slot.round) - 1;
-        return at < authors.size() && authors[at].contains(slot.author);
+    [[nodiscard]] bool contains(Slot slot) const { return authors_in(slot.round).contains(slot.author); }
+    [[nodiscard]] AuthorSet authors_in(Round round) const {
+        if (round <= floor) return {~std::uint64_t{0}, ~std::uint64_t{0}};
+        const std::uint64_t at = distance(floor, round) - 1;
+        return at < authors.size() ? authors[at] : AuthorSet{};
     }
     friend bool operator==(const KnownRounds&, const KnownRounds&) = default;
 };

@@ -9,7 +9,7 @@ namespace monodon::dag {
 
 namespace {
 
-/// Of a member whose answer did not come or was none.
+/// Of a member whose answer did not come, was none, or was not whole.
 constexpr Duration kRest = std::chrono::seconds(2);
 constexpr Duration kPause = std::chrono::milliseconds(200);
 /// Parents that the server of a unit did not have come by digest from others meanwhile.
@@ -23,6 +23,19 @@ constexpr Duration kHedgePause = std::chrono::milliseconds(50);
 /// Second requests are this share of all, and so many more.
 constexpr std::uint64_t kHedgedOneIn = 10;
 constexpr std::uint64_t kHedgedBesides = 2;
+/// One member may answer a unit in so many pieces; the rest goes to another one.
+constexpr unsigned kPiecesMost = 2;
+
+/// How many rounds the certificates of an answer are of. They ascend.
+std::uint64_t rounds_of(const CertificatesReply& reply) {
+    std::uint64_t rounds = 0;
+    Round before{};
+    for (const VerifiedCertificate& each : reply.certificates) {
+        if (each->header.round != before) ++rounds;
+        before = each->header.round;
+    }
+    return rounds;
+}
 
 }  // namespace
 
@@ -47,9 +60,15 @@ void RangeFetcher::forget() {
     made_to_ = {};
 }
 
-void RangeFetcher::reopen(Slot first, Round last) {
-    Round& end = open_[first];
-    end = std::max(end, last);
+void RangeFetcher::reopen(Slot first, Rest rest) {
+    const auto [open, fresh] = open_.try_emplace(first, rest);
+    if (!fresh && open->second.last < rest.last) open->second = rest;
+}
+
+void RangeFetcher::rest(ValidatorIndex member, Time now) {
+    asked_.insert(member);
+    took_[member] = timeout_;
+    resting_until_[member] = now + kRest;
 }
 
 void RangeFetcher::settle(Round highest, Time now) {
@@ -57,15 +76,42 @@ void RangeFetcher::settle(Round highest, Time now) {
         grown_to_ = highest;
         asked_ = {};
     }
-    while (!open_.empty() && open_.begin()->second <= highest) open_.erase(open_.begin());
+    while (!open_.empty() && open_.begin()->second.last <= highest) open_.erase(open_.begin());
     while (!answered_.empty() && answered_.begin()->second.last <= highest)
         answered_.erase(answered_.begin());
     if (answered_.empty()) return;
     const auto& [first, head] = *answered_.begin();
     if (first.round > next(highest) || now < head.at + kIncompleteFor) return;
     asked_.insert(head.by);
-    reopen(std::max(first, Slot{highest, ValidatorIndex{0}}), head.last);
+    reopen(std::max(first, Slot{highest, ValidatorIndex{0}}), {head.last});
     answered_.erase(answered_.begin());
+}
+
+bool RangeFetcher::is_whole(const Request& request, const CertificatesReply& reply) {
+    const Slot first = request.unit.first;
+    std::vector<AuthorSet> here;
+    for (Round round = first.round; round <= request.unit.rest.last; round = next(round)) {
+        here.push_back(request.here.authors_in(round));
+    }
+    for (const VerifiedCertificate& each : reply.certificates) {
+        const std::uint64_t at = distance(first.round, each->header.round);
+        // Of the round of the first slot the beginning is in another answer.
+        if (at > (first.author == ValidatorIndex{0} ? 0U : 1U)) {
+            for (const Parent& parent : each->header.parents) {
+                if (!here.at(at - 1).contains(parent.author)) return false;
+            }
+        }
+        here.at(at).insert(each->header.author);
+    }
+    return reply.next || !here.at(distance(first.round, request.owed)).empty();
+}
+
+std::uint64_t RangeFetcher::rounds_wanted(const Request& request) {
+    std::uint64_t wanted = 0;
+    for (Round round = request.unit.first.round; round <= request.unit.rest.last; round = next(round)) {
+        wanted += request.here.authors_in(round).empty() ? 1 : 0;
+    }
+    return wanted;
 }
 
 std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
@@ -76,12 +122,20 @@ std::optional<RangeFetcher::Unit> RangeFetcher::next_unit(Round highest) const {
     if (first > end) return std::nullopt;
     const Round last = std::min(above(first, kUnit - 1), end);
     const Round proven{last.value() - last.value() % spacing_};
-    return Unit{{first, ValidatorIndex{0}}, proven >= first ? proven : last};
+    return Unit{{first, ValidatorIndex{0}}, {proven >= first ? proven : last}};
 }
 
-std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
+std::optional<ValidatorIndex> RangeFetcher::choose(Time now, std::optional<ValidatorIndex> tired) {
     AuthorSet candidates = (holders_ & connected_).without(asked_);
     if (self_) candidates.erase(*self_);
+    if (!tired || !candidates.contains(*tired)) return choose_of(candidates, now);
+    AuthorSet others = candidates;
+    others.erase(*tired);
+    const auto chosen = choose_of(others, now);
+    return chosen ? chosen : choose_of(candidates, now);
+}
+
+std::optional<ValidatorIndex> RangeFetcher::choose_of(const AuthorSet& candidates, Time now) {
     std::map<ValidatorIndex, std::size_t> busy;
     for (const auto& [id, request] : requests_) ++busy[request.to];
     AuthorSet possible;
@@ -111,23 +165,26 @@ std::optional<ValidatorIndex> RangeFetcher::choose(Time now) {
 void RangeFetcher::send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out,
                         const Known& known) {
     const RequestId id = ids.next();
-    requests_.emplace(id, Request{to, unit, now});
     history_[to] = {now, {}, {}};
     ++sent_;
-    const auto& [first, last] = unit;
+    const Slot first = unit.first;
+    const Round last = unit.rest.last;
+    Request request{to, unit, now, {}, std::min(last, below(target_, 1))};
     RequestBody body = GetCertificatesInRange{first.round, last, first.author};
     if (known) {
         KnownRounds here = known(first.round, last);
         const bool some = std::any_of(here.authors.begin(), here.authors.end(),
                                       [](const AuthorSet& authors) { return !authors.empty(); });
+        request.here = here;
         if (some) body = GetMissingCertificates{std::move(here), first.round, last, first.author};
     }
+    requests_.emplace(id, std::move(request));
     out.emplace_back(SendRequest{id, to, std::move(body), timeout_});
 }
 
 std::size_t RangeFetcher::open_requests(Round highest) const {
     return static_cast<std::size_t>(std::count_if(requests_.begin(), requests_.end(), [&](const auto& each) {
-        return each.second.unit.last > highest;
+        return each.second.unit.rest.last > highest;
     }));
 }
 
@@ -137,7 +194,7 @@ std::optional<Time> RangeFetcher::hedge_at(Round highest) const {
     const Request* head = nullptr;
     bool twice = false;
     for (const auto& [id, request] : requests_) {
-        if (request.unit.last <= highest) continue;
+        if (request.unit.rest.last <= highest) continue;
         if (head == nullptr || request.unit.first < head->unit.first) {
             head = &request;
             twice = false;
@@ -164,7 +221,7 @@ void RangeFetcher::hedge(Time now, Round highest, RequestIds& ids, Effects& out,
     if (!at || now < *at) return;
     const Request* head = nullptr;
     for (const auto& [id, request] : requests_) {
-        if (request.unit.last <= highest) continue;
+        if (request.unit.rest.last <= highest) continue;
         if (head == nullptr || request.unit.first < head->unit.first) head = &request;
     }
     const auto peer = choose(now);
@@ -188,7 +245,8 @@ void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, E
     while (open_requests(highest) < kUnitsInFlight) {
         const auto unit = next_unit(highest);
         if (!unit) return;
-        const auto peer = choose(now);
+        const bool tired = unit->rest.pieces >= kPiecesMost;
+        const auto peer = choose(now, tired ? std::optional(unit->rest.by) : std::nullopt);
         if (!peer) {
             if (!requests_.empty()) return;
             asked_ = {};
@@ -196,7 +254,7 @@ void RangeFetcher::poll(Time now, Round highest, Round floor, RequestIds& ids, E
             due_ = now + kPause;
             return;
         }
-        if (open_.erase(unit->first) == 0) made_to_ = unit->last;
+        if (open_.erase(unit->first) == 0) made_to_ = unit->rest.last;
         send(*peer, *unit, now, ids, out, known);
     }
 }
@@ -207,7 +265,7 @@ std::optional<Time> RangeFetcher::next_attempt(Round highest) const {
     const auto consider = [&](std::optional<Time> at) {
         if (at && (!earliest || *at < *earliest)) earliest = at;
     };
-    if (requests_.empty() && answered_.empty()) consider(due_);
+    if (requests_.empty() && (answered_.empty() || next_unit(highest))) consider(due_);
     consider(hedge_at(highest));
     if (!answered_.empty() && answered_.begin()->first.round <= next(highest))
         consider(answered_.begin()->second.at + kIncompleteFor);
@@ -225,20 +283,25 @@ bool RangeFetcher::answered(RequestId id, const CertificatesReply* reply,
     due_ = now;
     const Unit unit = request.unit;
     if (reply == nullptr || reply->certificates.empty()) {
-        took_[request.to] = timeout_;
-        resting_until_[request.to] = now + kRest;
-        asked_.insert(request.to);
+        rest(request.to, now);
         const bool hedged = std::any_of(requests_.begin(), requests_.end(), [&](const auto& other) {
             return other.second.unit.first == unit.first;
         });
-        if (!hedged && !answered_.contains(unit.first)) reopen(unit.first, unit.last);
+        if (!hedged && !answered_.contains(unit.first)) reopen(unit.first, {unit.rest.last});
         return true;
     }
-    took_[request.to] = now - request.sent;
-    Round last = unit.last;
+    if (is_whole(request, *reply)) {
+        const std::uint64_t brought = rounds_of(*reply);
+        const std::uint64_t wanted = std::max(rounds_wanted(request), brought);
+        took_[request.to] = (now - request.sent) * wanted / brought;
+    } else {
+        rest(request.to, now);
+    }
+    Round last = unit.rest.last;
     if (reply->next) {
-        last = reply->next->slot.round;
-        reopen(reply->next->slot, unit.last);
+        last = below(reply->next->slot.round, 1);
+        const unsigned before_it = unit.rest.by == request.to ? unit.rest.pieces : 0;
+        reopen(reply->next->slot, {unit.rest.last, before_it + 1, request.to});
     }
     open_.erase(unit.first);
     answered_.insert_or_assign(unit.first, Answered{last, request.to, now});

@@ -56,14 +56,24 @@ class RangeFetcher {
     static constexpr std::size_t kUnitsPerMember = 2;
 
  private:
+    /// What is left of a unit after answers of one member, one after the other, that stopped at a limit.
+    struct Rest {
+        Round last;
+        unsigned pieces = 0;
+        ValidatorIndex by{};
+    };
     struct Unit {
         Slot first;
-        Round last;
+        Rest rest;
     };
     struct Request {
         ValidatorIndex to;
         Unit unit;
         Time sent;
+        /// What was here of its rounds; empty if nothing was.
+        KnownRounds here;
+        /// Up to this round whoever is asked has everything.
+        Round owed;
     };
     /// A unit whose answer has come while the graph has not reached its end.
     struct Answered {
@@ -73,12 +83,21 @@ class RangeFetcher {
     };
 
     void forget();
-    void reopen(Slot first, Round last);
+    void reopen(Slot first, Rest rest);
     /// Units below the graph's end leave; one that was answered and still holds up the others is asked for
     /// again.
     void settle(Round highest, Time now);
+    /// It failed, brought nothing, or left out what it has.
+    void rest(ValidatorIndex member, Time now);
+    /// Nothing is missing between what came and what was here: parents in the rounds that were asked for, or
+    /// the end.
+    [[nodiscard]] static bool is_whole(const Request& request, const CertificatesReply& reply);
+    /// Nothing of these rounds was here, or came.
+    [[nodiscard]] static std::uint64_t rounds_wanted(const Request& request);
     [[nodiscard]] std::optional<Unit> next_unit(Round highest) const;
-    [[nodiscard]] std::optional<ValidatorIndex> choose(Time now);
+    /// Not of `tired` if anybody else can be asked.
+    [[nodiscard]] std::optional<ValidatorIndex> choose(Time now, std::optional<ValidatorIndex> tired = {});
+    [[nodiscard]] std::optional<ValidatorIndex> choose_of(const AuthorSet& candidates, Time now);
     void send(ValidatorIndex to, Unit unit, Time now, RequestIds& ids, Effects& out, const Known& known);
     /// Another request for the lowest unit, if it is late.
     void hedge(Time now, Round highest, RequestIds& ids, Effects& out, const Known& known);
@@ -96,7 +115,7 @@ class RangeFetcher {
     AuthorSet connected_;
     /// They brought nothing since the graph grew last.
     AuthorSet asked_;
-    /// After a request that failed.
+    /// After a request that failed or an answer that was not whole.
     std::map<ValidatorIndex, Time> resting_until_;
     Round grown_to_;
     Time due_{};
@@ -107,11 +126,11 @@ class RangeFetcher {
     std::uint64_t hedged_ = 0;
     std::map<RequestId, Request> requests_;
     /// Units that were asked for in vain, by their first slots: to be asked for again.
-    std::map<Slot, Round> open_;
+    std::map<Slot, Rest> open_;
     std::map<Slot, Answered> answered_;
     /// Up to this round units were made.
     Round made_to_;
-    /// How long a member took for its last unit.
+    /// How long a member took for its last unit, or would have taken at the pace of what it brought of it.
     std::map<ValidatorIndex, Duration> took_;
     AskedMembers history_;
 };
