@@ -65,7 +65,7 @@ void Engine::State::sync_rounds() {
     if (scan_wanted_ && !looking_ && committee_.is_quorum(quorum)) {
         scan_wanted_ = false;
         scan_.emplace(RoundSync::Goal{connected(), next(graph_.floor()), graph_.highest()}, self_,
-                      config_.request_timeout, preference_);
+                      config_.request_timeout, preference_, proof_spacing(committee_));
         scan_until_ = now_ + config_.request_timeout;
     }
     if (now_ >= background_at_) {
@@ -79,7 +79,7 @@ void Engine::State::sync_rounds() {
             const bool grows = now_ - grown_ < config_.idle_round + config_.resend_max;
             const Round last = grows ? below(graph_.highest(), 2) : above(graph_.highest(), config_.ahead);
             background_.emplace(RoundSync::Goal{only, next(graph_.floor()), last}, self_,
-                                config_.request_timeout, preference_);
+                                config_.request_timeout, preference_, proof_spacing(committee_));
         }
     }
     for (std::optional<RoundSync>* job : {&scan_, &background_}) {

@@ -36,11 +36,16 @@ void SyncSession::connect(ValidatorIndex peer, bool connected, Time now) {
     fetcher_.set_connected(peer, connected, now);
 }
 
+RoundSync SyncSession::rounds_of(const AuthorSet& peers, Round first, Round last) {
+    return RoundSync({peers, first, last}, self_, limits_.timeout, preference_,
+                     proof_spacing(graph_.committee()));
+}
+
 void SyncSession::sync_with_peer(ValidatorIndex peer) {
     AuthorSet only;
     only.insert(peer);
-    const RoundSync::Goal goal{only, next(graph_.floor()), above(graph_.highest(), limits_.ahead)};
-    with_peer_.push_back({peer, graph_.highest(), RoundSync(goal, self_, limits_.timeout, preference_)});
+    with_peer_.push_back({peer, graph_.highest(),
+                          rounds_of(only, next(graph_.floor()), above(graph_.highest(), limits_.ahead))});
 }
 
 void SyncSession::request_certificates(const std::vector<HeaderRef>& wanted, const AuthorSet& holders) {
@@ -56,14 +61,13 @@ void SyncSession::sync_missing_parents(const VerifiedCertificate& certificate) {
     (void)suspended_.add(certificate, graph_.highest());
     if (header.round <= above(graph_.highest(), kRoundsByDigest)) return want_parents();
     // The highest round here may have holes.
-    const RoundSync::Goal goal{holders_of(*certificate) & connected_,
-                               std::max(next(graph_.floor()), graph_.highest()), below(header.round, 1)};
-    rounds_.emplace_back(goal, self_, limits_.timeout, preference_);
+    const Round first = std::max(next(graph_.floor()), graph_.highest());
+    rounds_.push_back(
+        {rounds_of(holders_of(*certificate) & connected_, first, below(header.round, 1)), certificate});
 }
 
 void SyncSession::sync_gaps(Round up_to) {
-    rounds_.emplace_back(RoundSync::Goal{connected_, next(graph_.floor()), up_to}, self_, limits_.timeout,
-                         preference_);
+    rounds_.push_back({rounds_of(connected_, next(graph_.floor()), up_to)});
 }
 
 bool SyncSession::sync_and_process_certificate(const VerifiedCertificate& certificate) {
@@ -99,7 +103,19 @@ void SyncSession::insert(const VerifiedCertificate& certificate) {
     }
 }
 
+void SyncSession::end_rounds() {
+    std::vector<VerifiedCertificate> tops;
+    const auto ended = std::erase_if(rounds_, [&](const Rounds& job) {
+        if (job.rounds.finished() && job.top) tops.push_back(*job.top);
+        return job.rounds.finished();
+    });
+    for (const VerifiedCertificate& each : tops) insert(each);
+    if (ended > 0) want_parents();
+}
+
 void SyncSession::want_parents() {
+    // What is asked for by rounds would come twice.
+    if (!rounds_.empty() || !with_peer_.empty()) return;
     const Round limit = above(graph_.highest(), kRoundsByDigest);
     for (const auto& [slot, certificate] : suspended_.all()) {
         if (slot.round > limit) break;
@@ -115,7 +131,8 @@ std::vector<SendRequest> SyncSession::requests(Time now) {
     Effects out;
     fetcher_.poll(now, ids_, out);
     for (WithPeer& job : with_peer_) job.rounds.poll(now, graph_, suspended_, ids_, out);
-    for (RoundSync& job : rounds_) job.poll(now, graph_, suspended_, ids_, out);
+    for (Rounds& job : rounds_) job.rounds.poll(now, graph_, suspended_, ids_, out);
+    end_rounds();
     // An operation ends; it does not wait for members that may never have it.
     for (const Digest& digest : fetcher_.asked_of_all()) fetcher_.found(digest);
     ledger_.sent(out, 0);
@@ -126,6 +143,7 @@ std::vector<SendRequest> SyncSession::requests(Time now) {
 
 void SyncSession::replied(const ReplyReceived& reply, Time now) {
     const auto* found = std::get_if<CertificatesReply>(&reply.reply);
+    const bool by_rounds = !rounds_.empty() || !with_peer_.empty();
     std::uint64_t duplicates = 0;
     bool grown = false;
     if (found != nullptr) {
@@ -134,13 +152,16 @@ void SyncSession::replied(const ReplyReceived& reply, Time now) {
             const auto present = [&] { return graph_.find(slot) != nullptr || suspended_.contains(slot); };
             const bool wanted = slot.round > graph_.floor() && !present();
             insert(each);
+            const bool taken = wanted && present();
+            duplicates += taken ? 0 : 1;
+            grown = grown || taken;
         }
     }
     ledger_.answered(reply.id, reply.reply, duplicates);
     const auto* failed = std::get_if<RequestFailed>(&reply.reply);
     (void)fetcher_.answered(reply.id, failed == nullptr ? std::nullopt : std::optional(failed->why), now);
-    for (RoundSync& job : rounds_) (void)job.answered(reply.id, reply.reply, now);
-    std::erase_if(rounds_, [](const RoundSync& job) { return job.finished(); });
+    for (Rounds& job : rounds_) (void)job.rounds.answered(reply.id, reply.reply, now);
+    end_rounds();
     std::vector<WithPeer> again;
     for (WithPeer& job : with_peer_) {
         (void)job.rounds.answered(reply.id, reply.reply, now);
@@ -152,15 +173,12 @@ void SyncSession::replied(const ReplyReceived& reply, Time now) {
         if (!job.rounds.complete() || graph_.highest() <= job.begun_at) continue;
         AuthorSet only;
         only.insert(job.peer);
-            const bool taken = wanted && present();
-            duplicates += taken ? 0 : 1;
-            grown = grown || taken;
-        const RoundSync::Goal goal{only, std::max(next(graph_.floor()), graph_.highest()),
-                                   above(graph_.highest(), limits_.ahead)};
-        again.push_back({job.peer, graph_.highest(), RoundSync(goal, self_, limits_.timeout, preference_)});
+        again.push_back({job.peer, graph_.highest(),
+                         rounds_of(only, std::max(next(graph_.floor()), graph_.highest()),
+                                   above(graph_.highest(), limits_.ahead))});
     }
     with_peer_ = std::move(again);
-    if (grown) want_parents();
+    if (grown || by_rounds) want_parents();
 }
 
 bool SyncSession::idle() const {

@@ -29,7 +29,7 @@ class SyncSession {
     /// These certificates, of members of whom each may have them. What none of them has counts as failed.
     void request_certificates(const std::vector<HeaderRef>& wanted, const AuthorSet& holders);
     /// The parents of a certificate that is not in the graph yet, theirs, and so on: by digest while one
-    /// round is missing, by rounds beyond.
+    /// round is missing, by rounds beyond. It is inserted when they have come, however far up it is.
     void sync_missing_parents(const VerifiedCertificate& certificate);
     /// What is missing in the rounds up to this one, of all members that are connected.
     void sync_gaps(Round up_to);
@@ -53,6 +53,14 @@ class SyncSession {
  private:
     void insert(const VerifiedCertificate& certificate);
     void want_parents();
+    /// Those that have finished leave; what waited for one is inserted.
+    void end_rounds();
+    [[nodiscard]] RoundSync rounds_of(const AuthorSet& peers, Round first, Round last);
+    struct Rounds {
+        RoundSync rounds;
+        /// Inserted at the end: too far up to wait among the suspended.
+        std::optional<VerifiedCertificate> top = {};
+    };
     struct WithPeer {
         ValidatorIndex peer;
         /// The highest round when this part of it began.
@@ -70,7 +78,7 @@ class SyncSession {
     RequestIds ids_;
     AuthorSet connected_;
     std::vector<WithPeer> with_peer_;
-    std::vector<RoundSync> rounds_;
+    std::vector<Rounds> rounds_;
     bool conflict_ = false;
 };
 

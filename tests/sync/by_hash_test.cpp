@@ -63,13 +63,6 @@ struct Ancestry {
     MemorySource source{dag.committee()};
 };
 
-std::shared_ptr<const Certificate> without_signatures(const std::shared_ptr<const Certificate>& each) {
-    Certificate bare = *each;
-    bare.signers = {};
-    bare.signatures.clear();
-    return std::make_shared<const Certificate>(std::move(bare));
-}
-
 std::shared_ptr<const Certificate> badly_signed(const std::shared_ptr<const Certificate>& each) {
     Certificate bad = *each;
     bad.signatures.front().bytes.fill(7);
@@ -156,6 +149,68 @@ TEST_CASE(
     const auto& reply = std::get<CertificatesReply>(body);
     REQUIRE(reply.next);
     CHECK(reply.next->slot == slot("A5"));
+    std::size_t bare = 0;
+    for (std::size_t at = 16; at < 24; ++at) bare += encoded_size(*response.certificates[at]);
+    CHECK(reply.bytes_dropped == bare);
+    // By what is missing likewise.
+    const SyncRequest missing = GetMissingCertificates{{}, Round{1}, Round{6}};
+    const ReplyBody rest = reader.read(missing, response);
+    CHECK(std::get<CertificatesReply>(rest).next == reply.next);
+}
+
+TEST_CASE("what was refused says how much came") {
+    const Ancestry scene;
+    Reader reader(scene.dag.committee());
+    Certificates response = scene.answered(kAll);
+    std::size_t bytes = 0;
+    for (const auto& each : response.certificates) bytes += encoded_size(*each);
+    response.certificates[23] = badly_signed(response.certificates[23]);
+    const ReplyBody body = reader.read(kAll, response);
+    CHECK(std::get<RequestFailed>(body).bytes == bytes);
+}
+
+TEST_CASE("of a member that has most by its hash everything is had: what it gives ends with what it proves") {
+    DagBuilder dag(4);
+    dag.rounds(1, 100, "ABCD");
+    auto caught_up = std::make_shared<MemorySource>(dag.committee());
+    for (const VerifiedCertificate& each : dag.certificates()) {
+        const bool proven = each->header.round.value() % 16 == 0 || each->header.round >= Round{98};
+        caught_up->add(proven ? each : Verification::trusted(*without_signatures(each.shared())));
+    }
+    const auto nothing = std::make_shared<MemorySource>(dag.committee());
+    InProcess transport(dag.committee(), {nothing, caught_up, nothing, nothing});
+    SyncSession session(dag.committee(), member('A'), Round{0}, {});
+    session.connect(member('B'), true, Time{});
+    SECTION("it alone") { session.sync_with_peer(member('B')); }
+    SECTION("with others that have nothing") {
+        session.connect(member('C'), true, Time{});
+        session.connect(member('D'), true, Time{});
+        session.sync_gaps(Round{100});
+    }
+    REQUIRE(drive(session, transport, trust_what_is_named(dag.committee())));
+    CHECK(session.graph().missing_certificates_up_to(Round{100}).empty());
+    CHECK(session.stats().bytes_wasted == 0);
+}
+
+TEST_CASE("what a member cannot prove at the end of a request is asked of another one") {
+    DagBuilder dag(4);
+    dag.rounds(1, 10, "ABCD");
+    const auto bare = std::make_shared<MemorySource>(dag.committee());
+    const auto proven = std::make_shared<MemorySource>(dag.committee());
+    for (const VerifiedCertificate& each : dag.certificates()) {
+        bare->add(Verification::trusted(*without_signatures(each.shared())));
+        proven->add(each);
+    }
+    for (const bool anybody_else : {false, true}) {
+        InProcess transport(dag.committee(), {bare, bare, bare, proven});
+        SyncSession session(dag.committee(), member('A'), Round{0}, {});
+        session.connect(member('B'), true, Time{});
+        session.connect(member('C'), true, Time{});
+        session.connect(member('D'), anybody_else, Time{});
+        session.sync_gaps(Round{10});
+        REQUIRE(drive(session, transport, trust_what_is_named(dag.committee())));
+        CHECK(session.graph().highest() == Round{anybody_else ? 10U : 0U});
+    }
 }
 
 TEST_CASE("by digest nothing but what certificates name is taken by its hash") {

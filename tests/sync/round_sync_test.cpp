@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Asking {
-    explicit Asking(std::string_view peers, std::uint64_t last = 1000)
-        : rounds({members(peers), Round{1}, Round{last}}, member('A'), 1s, preference) {}
+    explicit Asking(std::string_view peers, std::uint64_t last = 1000, std::uint64_t spacing = 1)
+        : rounds({members(peers), Round{1}, Round{last}}, member('A'), 1s, preference, spacing) {}
 
     std::vector<SendRequest> poll(Duration since) {
         Effects out;
@@ -61,6 +61,44 @@ TEST_CASE("ten rounds are asked for at first, more while answers come soon, fewe
         if (!sent.empty()) asking.answer(sent[0], nothing(), since);
     }
     CHECK(asking.rounds.rounds_per_request() == RoundSync::kRoundsMost);
+}
+
+TEST_CASE("what is asked for ends with a round that can be proven, or at the last one") {
+    Asking asking("B", 40, 16);
+    std::vector<std::pair<Round, Round>> asked;
+    for (int turn = 0; turn < 10; ++turn) {
+        const auto sent = asking.poll(0s);
+        if (sent.empty()) break;
+        asked.emplace_back(body(sent.at(0)).first, body(sent.at(0)).last);
+        asking.answer(sent[0], nothing(), 0s);
+    }
+    CHECK(asked == std::vector<std::pair<Round, Round>>{
+                       {Round{1}, Round{16}}, {Round{17}, Round{32}}, {Round{33}, Round{40}}});
+    CHECK(asking.rounds.complete());
+}
+
+TEST_CASE("what was answered and has gaps is asked of each other member once, what has none is not") {
+    Asking asking("BCD", 10);
+    std::map<ValidatorIndex, unsigned> asked;
+    SECTION("nobody has anything") {
+        for (int turn = 0; turn < 10; ++turn) {
+            for (const SendRequest& each : asking.poll(0s)) {
+                ++asked[each.to];
+                asking.answer(each, nothing(), 0s);
+            }
+        }
+        CHECK(asked ==
+              std::map<ValidatorIndex, unsigned>{{member('B'), 1}, {member('C'), 1}, {member('D'), 1}});
+    }
+    SECTION("the first one has everything") {
+        const auto sent = asking.poll(0s);
+        REQUIRE(sent.size() == 1);
+        asking.dag.rounds(1, 10, "ABCD");
+        for (const VerifiedCertificate& each : asking.dag.certificates()) (void)asking.graph.insert(each);
+        asking.answer(sent[0], nothing(), 0s);
+        CHECK(asking.poll(0s).empty());
+    }
+    CHECK(asking.rounds.complete());
 }
 
 TEST_CASE("several members have parts of their own, and what one fails another is asked") {

@@ -122,17 +122,37 @@ SyncResponse OverTls::ask(ValidatorIndex to, const SyncRequest& request) {
     return std::move(*response);
 }
 
-bool drive(SyncSession& session, Transport& transport) {
-    // No signatures in these DAGs: what holds them are tests of Verification.
-    const ReplyChecks trust{
-        [](const auto& each) { return std::optional(Verification::trusted(Certificate(*each))); },
-        [](const auto& each) { return std::optional(Verification::trusted(Header(*each))); }};
+ReplyChecks trust() {
+    return {[](const auto& each) { return std::optional(Verification::trusted(Certificate(*each))); },
+            [](const auto& each) { return std::optional(Verification::trusted(Header(*each))); }};
+}
+
+ReplyChecks trust_what_is_named(const Committee& committee) {
+    ReplyChecks checks = trust();
+    checks.certificate = [](const auto& each) {
+        return each->has_proof() ? std::optional(Verification::trusted(Certificate(*each))) : std::nullopt;
+    };
+    checks.ancestor = [](const auto& each) {
+        return std::optional(Verification::trusted(Certificate(*without_signatures(each))));
+    };
+    checks.proofs_every = proof_spacing(committee);
+    return checks;
+}
+
+std::shared_ptr<const Certificate> without_signatures(const std::shared_ptr<const Certificate>& certificate) {
+    Certificate bare = *certificate;
+    bare.signers = {};
+    bare.signatures.clear();
+    return std::make_shared<const Certificate>(std::move(bare));
+}
+
+bool drive(SyncSession& session, Transport& transport, const ReplyChecks& checks) {
     Time now{};
     for (int turn = 0; turn < 10'000; ++turn) {
         now += std::chrono::milliseconds(1);
         const auto requests = session.requests(now);
         for (const SendRequest& each : requests) {
-            auto body = read_reply(ValidatorIndex{0}, each.body, transport.ask(each.to, each.body), trust);
+            auto body = read_reply(ValidatorIndex{0}, each.body, transport.ask(each.to, each.body), checks);
             REQUIRE(body);
             session.replied({each.id, std::move(*body)}, now);
         }

@@ -68,7 +68,15 @@ class OverTls final : public Transport {
     std::unique_ptr<Net> net_;
 };
 
+/// Takes everything: no signatures in these DAGs, what holds them are tests of Verification.
+[[nodiscard]] ReplyChecks trust();
+/// As `trust()`, but what nothing names is taken with signatures only, as a member does.
+[[nodiscard]] ReplyChecks trust_what_is_named(const Committee& committee);
+
 /// Carries what the session asks for until it is idle; false if it does not get there.
-bool drive(SyncSession& session, Transport& transport);
+bool drive(SyncSession& session, Transport& transport, const ReplyChecks& checks = trust());
+
+[[nodiscard]] std::shared_ptr<const Certificate> without_signatures(
+    const std::shared_ptr<const Certificate>& certificate);
 
 }  // namespace monodon::dag::test
