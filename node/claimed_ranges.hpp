@@ -3,7 +3,7 @@
 #include <mutex>
 #include <vector>
 
-#include "dag/model/header.hpp"
+#include "dag/events.hpp"
 #include "net/core/time.hpp"
 
 namespace monodon::node {
@@ -14,22 +14,14 @@ class ClaimedRanges {
  public:
     explicit ClaimedRanges(std::size_t members) : claims_(members) {}
 
-    void note(dag::ValidatorIndex member, dag::Round lowest, dag::Round highest, Time now) {
-        const std::lock_guard lock(mutex_);
-        claims_.at(member.value()) = {lowest, highest, now};
-    }
-    /// Well within what it said, and not long ago: its floor rises meanwhile, and it is not to be blamed for
-    /// it.
-    [[nodiscard]] bool held(dag::ValidatorIndex member, dag::Round first, dag::Round last, Time now) const {
-        const std::lock_guard lock(mutex_);
-        const Claim& claim = claims_.at(member.value());
-        return claim.at != Time{} && now - claim.at <= kKept && first >= dag::above(claim.lowest, kMargin) &&
-               last <= claim.highest;
-    }
+    void note(dag::ValidatorIndex member, const dag::Held& held, Time now);
+    /// Nothing came, and the member has something: of a round well within what it said not long ago, which
+    /// was asked for as a whole, the request knows no quorum, and whoever is further has one.
+    [[nodiscard]] bool withholds(dag::ValidatorIndex member, const dag::Committee& committee,
+                                 const dag::SyncRequest& request, const dag::CertificatesReply& reply,
+                                 Time now) const;
 
  private:
-    static constexpr Duration kKept = std::chrono::seconds(60);
-    static constexpr std::uint64_t kMargin = 1000;
     struct Claim {
         dag::Round lowest;
         dag::Round highest;

@@ -273,7 +273,7 @@ void Router::note_reply(dag::ValidatorIndex from, const dag::ReplyBody& body) {
         held = &highest->held;
     }
     if (held == nullptr) return;
-    claimed_.note(from, held->lowest, held->highest, net::now());
+    claimed_.note(from, *held, net::now());
     if (useful) observe(from, net::Useful{});
 }
 
@@ -296,11 +296,6 @@ void Router::fail(const dag::SendRequest& request, const dag::RequestFailed& fai
 void Router::replied(const dag::SendRequest& request, std::uint64_t nonce,
                      Expected<SharedBytes, net::RpcFailure> reply) {
     if (!reply) {
-        const auto asked = dag::asked_slots(request.body);
-        if (reply.error().code == net::RpcError::not_found && asked &&
-            claimed_.held(request.to, asked->first.round, asked->last, net::now())) {
-            observe(request.to, net::Fault::withheld);
-        }
         const bool pruned = reply.error().code == net::RpcError::pruned;
         return fail(request, {failure_of(reply.error().code),
                               pruned ? dag::Round{reply.error().detail} : dag::Round{}});
@@ -354,6 +349,12 @@ dag::ReplyBody Router::read_reply(dag::ValidatorIndex from, const dag::SyncReque
         ++refused_;
         observe(from, is_evidence(request) ? fault : net::Fault::wrong_data);
     } else {
+        // Held against what it said before this reply.
+        const auto* certificates = std::get_if<dag::CertificatesReply>(&body);
+        const bool withheld =
+            certificates != nullptr &&
+            claimed_.withholds(from, parts_.genesis.committee(), request, *certificates, net::now());
+        if (withheld) observe(from, net::Fault::withheld);
         note_reply(from, body);
     }
     return body;
