@@ -14,18 +14,6 @@ constexpr std::uint64_t kRoundsSearched = 64;
 /// Of the compute pool for one answer: a full one of a large committee takes a tenth of it.
 constexpr Duration kAnswerTime = std::chrono::milliseconds(200);
 
-net::RpcFailure failure_of(const dag::SyncError& error) {
-    switch (error.why) {
-        case dag::SyncError::Why::malformed:
-            return {net::RpcError::malformed, 0};
-        case dag::SyncError::Why::pruned:
-            return {net::RpcError::pruned, error.lowest.value()};
-        case dag::SyncError::Why::busy:
-            break;
-    }
-    return {net::RpcError::internal, 0};
-}
-
 /// What a request costs of its method's rate: what it asks for by name, or what it gets.
 std::size_t items_of(const dag::SyncRequest& request, const dag::SyncResponse& response) {
     const std::size_t asked = dag::asked_digests(request).size();
@@ -81,7 +69,7 @@ void Responder::answer(net::Method method, const SharedBytes& payload, const Ask
     const StoreSource source(reader_, batches_, committee_, asker.newest);
     const dag::SyncResponse response = dag::answer(source, request->request, asker.member, budget);
     replier.charge(items_of(request->request, response));
-    if (const auto* error = std::get_if<dag::SyncError>(&response)) return replier.fail(failure_of(*error));
+    if (const auto* error = std::get_if<dag::SyncError>(&response)) return replier.fail(encode_error(*error));
     replier.finish(encode_response(request->request, response, request->nonce));
 }
 

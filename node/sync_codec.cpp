@@ -273,6 +273,18 @@ std::optional<DecodedRequest> decode_request(Method method, ByteView payload, st
     return decoded;
 }
 
+net::RpcFailure encode_error(const dag::SyncError& error) {
+    switch (error.why) {
+        case dag::SyncError::Why::malformed:
+            return {net::RpcError::malformed, 0};
+        case dag::SyncError::Why::pruned:
+            return {net::RpcError::pruned, error.lowest.value()};
+        case dag::SyncError::Why::busy:
+            break;
+    }
+    return {net::RpcError::busy, 0};
+}
+
 SharedBytes encode_response(const dag::SyncRequest& request, const dag::SyncResponse& response,
                             std::uint64_t nonce) {
     if (const auto* highest = std::get_if<dag::HighestRound>(&response)) {

@@ -29,6 +29,7 @@ struct DecodedRequest {
 /// Whether the method is one of these requests.
 [[nodiscard]] bool is_sync(net::Method method);
 
+[[nodiscard]] net::RpcFailure encode_error(const dag::SyncError& error);
 /// `nonce` is that of the question. Not for SyncError.
 [[nodiscard]] SharedBytes encode_response(const dag::SyncRequest& request, const dag::SyncResponse& response,
                                           std::uint64_t nonce);

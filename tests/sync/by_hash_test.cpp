@@ -240,10 +240,13 @@ TEST_CASE("the rules of headers hold for what is taken by its hash") {
     CHECK_FALSE(rules.ancestor(wrong));
 }
 
-TEST_CASE("who shows where it is shows a certificate with its signatures, or none") {
+TEMPLATE_TEST_CASE("who shows where it is shows a certificate with its signatures, or is busy", "[sync]",
+                   InProcess, OverTls) {
     Ancestry scene(2);
-    MemorySource source(scene.dag.committee());
-    const auto show = [&] { return answer(source, GetHighestRound{}, std::nullopt, {}); };
+    const auto shared = std::make_shared<MemorySource>(scene.dag.committee());
+    MemorySource& source = *shared;
+    TestType transport(scene.dag.committee(), {shared, shared, shared, shared});
+    const auto show = [&] { return transport.ask(member('B'), GetHighestRound{}); };
     source.add(Verification::trusted(*without_signatures(scene.dag.at("A2").shared())));
     REQUIRE(std::holds_alternative<SyncError>(show()));
     CHECK(std::get<SyncError>(show()).why == SyncError::Why::busy);

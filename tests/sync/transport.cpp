@@ -79,7 +79,7 @@ struct OverTls::Net {
         budget.bytes = is_bulk(decoded->request) ? kReplyBytes : kUrgentReplyBytes;
         const SyncResponse response = answer(*sources.at(at), decoded->request, ValidatorIndex{0}, budget);
         if (const auto* error = std::get_if<SyncError>(&response)) {
-            return asked.replier.fail({net::RpcError::pruned, error->lowest.value()});
+            return asked.replier.fail(node::encode_error(*error));
         }
         asked.replier.finish(node::encode_response(decoded->request, response, decoded->nonce));
     }
@@ -103,6 +103,7 @@ SyncResponse OverTls::ask(ValidatorIndex to, const SyncRequest& request) {
                                            arrived.callback());
     const auto reply = arrived.get();
     if (!reply) {
+        if (reply.error().code == net::RpcError::busy) return SyncError{SyncError::Why::busy, {}};
         REQUIRE(reply.error().code == net::RpcError::pruned);
         return SyncError{SyncError::Why::pruned, Round{reply.error().detail}};
     }
