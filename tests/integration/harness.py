@@ -126,15 +126,15 @@ class Committee:
     def down(self, *names):
         return json.loads(monodon("testnet", "down", *names, "--dir", self.dir, "-o", "json"))
 
-    def start(self, name, *words, log=None):
+    def start(self, name, *words, log=None, variables=None):
         """Runs a node as a child of this test, at the addresses it always has. `log` is a file; else that of
-        the home."""
+        the home. `variables` are added to the environment."""
         member = next(node for node in self.description()["nodes"] if node["name"] == name)
         output = open(log or self.home(name) / "node.log", "ab")
         process = subprocess.Popen(
             [MONODON, "run", "--home", self.home(name), "--set", f"net.listen={member['peer']}",
              "--set", f"api.listen={member['api']}", *map(str, words)],
-            stdout=output, stderr=output, start_new_session=True,
+            stdout=output, stderr=output, start_new_session=True, env={**os.environ, **(variables or {})},
         )
         output.close()
         self.started.append(process)
