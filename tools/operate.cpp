@@ -8,6 +8,7 @@
 #include "node/genesis.hpp"
 #include "node/home.hpp"
 #include "node/version.hpp"
+#include "storage/doctor.hpp"
 #include "storage/home.hpp"
 #include "tools/ask.hpp"
 #include "tools/json_read.hpp"
@@ -83,7 +84,7 @@ void print_rows(const std::vector<node::ConfigRow>& rows, const ConfigOptions& o
     table.print(options.form);
 }
 
-/// All that `run` would look at before it opens a store, and whether there is one to open.
+/// All that `run` would look at before it opens a store, and whether there is one that it can open.
 Result<void> check_home(const std::string& directory, node::NodeRole role) {
     const node::HomePaths home(directory);
     const auto key = node::load_key(home.key());
@@ -95,6 +96,10 @@ Result<void> check_home(const std::string& directory, node::NodeRole role) {
     }
     if (auto missing = node::missing_store(home, role))
         return failure(kExitStoreDamaged, std::move(*missing));
+    if (const auto known = storage::known_store(directory); !known) {
+        const bool layout = known.error().error == storage::StoreError::incompatible;
+        return failure(layout ? kExitConfiguration : kExitStoreDamaged, known.error().text);
+    }
     return {};
 }
 

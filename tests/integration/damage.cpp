@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -11,10 +12,12 @@
 #include "storage/record.hpp"
 #include "storage/tables/batches.hpp"
 #include "storage/tables/certificates.hpp"
+#include "storage/tables/metadata.hpp"
 
 // damage HOME: in a home in which no node runs, flips a bit of a certificate of one of the newest rounds and
 // one in the body of a batch, with all of LMDB's own bytes whole, as a disk does that forgets a sector. One
 // line: round and author of the certificate, digest of the batch.
+// damage HOME SCHEMA: has the store say that it is of another schema.
 namespace monodon {
 
 namespace {
@@ -48,6 +51,21 @@ Bytes flip(const std::filesystem::path& directory, const char* name, std::size_t
     return key;
 }
 
+int set_schema(const std::filesystem::path& home, std::uint32_t schema) {
+    auto environment = Environment::open({.directory = home / "consensus"});
+    if (!environment) return 1;
+    const auto tables = (*environment)->tables({storage::MetadataTable::kName});
+    if (!tables) return 1;
+    const storage::MetadataTable metadata(tables->front());
+    auto transaction = (*environment)->write();
+    if (!transaction) return 1;
+    auto identity = metadata.identity(*transaction);
+    if (!identity || !*identity) return 1;
+    (*identity)->schema = schema;
+    if (!metadata.put(*transaction, **identity)) return 1;
+    return std::move(*transaction).commit() ? 0 : 1;
+}
+
 int run(const std::filesystem::path& home) {
     const Bytes certificate = flip(home / "consensus", storage::CertificateTable::kName, 12);
     const Bytes batch = flip(home / "batches" / "g0", storage::BatchTable::kName, 0);
@@ -61,4 +79,7 @@ int run(const std::filesystem::path& home) {
 
 }  // namespace monodon
 
-int main(int argc, char** argv) { return argc == 2 ? monodon::run(argv[1]) : 2; }
+int main(int argc, char** argv) {
+    if (argc == 3) return monodon::set_schema(argv[1], static_cast<std::uint32_t>(std::atoi(argv[2])));
+    return argc == 2 ? monodon::run(argv[1]) : 2;
+}
