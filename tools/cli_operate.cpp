@@ -148,6 +148,7 @@ void add_testnet_signals(CLI::App& testnet, Invocation& invocation) {
         "  monodon testnet kill v2 --dir net\n  monodon testnet kill v2 --signal TERM", &testnet_kill);
     command->add_option("nodes", kill->names, "Names")->type_name("NAME")->required();
     command->add_option("--signal", kill->signal, "KILL, TERM, INT, ... or a number")->type_name("SIGNAL");
+    add_form(*command, kill->form);
 
     auto pause = std::make_shared<TestnetSignal>();
     command = add_testnet_command(
@@ -155,6 +156,7 @@ void add_testnet_signals(CLI::App& testnet, Invocation& invocation) {
         "  monodon testnet pause v2 --dir net\n  monodon testnet pause v2 --resume", &testnet_pause);
     command->add_option("nodes", pause->names, "Names")->type_name("NAME")->required();
     command->add_flag("--resume", pause->resume, "Let them go on (SIGCONT)");
+    add_form(*command, pause->form);
 
     auto partition = std::make_shared<TestnetPartition>();
     command =
@@ -166,9 +168,11 @@ void add_testnet_signals(CLI::App& testnet, Invocation& invocation) {
     command->add_option("groups", partition->groups, "Names with commas; those not named are a group, too")
         ->type_name("GROUP")
         ->required();
+    add_form(*command, partition->form);
     auto heal = std::make_shared<TestnetPartition>();
-    add_testnet_command(testnet, invocation, heal, "heal", "Join what `testnet partition` has cut",
-                        "  monodon testnet heal --dir net", &testnet_heal);
+    command = add_testnet_command(testnet, invocation, heal, "heal", "Join what `testnet partition` has cut",
+                                  "  monodon testnet heal --dir net", &testnet_heal);
+    add_form(*command, heal->form);
 
     auto logs = std::make_shared<TestnetLogs>();
     command = add_testnet_command(testnet, invocation, logs, "logs", "The end of a node's log",

@@ -92,9 +92,17 @@ bool ends_a_process(int signal) {
     return std::ranges::find(kGoesOn, signal) == kGoesOn.end();
 }
 
+void say_signalled(Form form, const Member& member, const char* done, json::array& list) {
+    list.push_back(json::object{{"name", member.name}, {"result", done}, {"pid", member.process->pid}});
+    if (form == Form::plain) print_line(fmt::format("{}\t{}", member.name, done));
+    if (form == Form::table)
+        print_line(fmt::format("{}  {}  pid {}", member.name, done, member.process->pid));
+}
+
 /// Sends a signal to each; those that do not run make the command fail, after the others have got it.
-int signal_all(const Selection& selection, int signal, const char* done) {
+int signal_all(const Selection& selection, int signal, const char* done, Form form) {
     int code = kExitDone;
+    json::array list;
     // All get it before any is waited for: `kill` of a whole committee is as sudden as it can be.
     std::set<std::string> sent;
     for (const Member& member : selection.members) {
@@ -116,8 +124,9 @@ int signal_all(const Selection& selection, int signal, const char* done) {
             }
             forget(selection, member.name);
         }
-        print_line(fmt::format("{}  {}  pid {}", member.name, done, member.process->pid));
+        say_signalled(form, member, done, list);
     }
+    if (form == Form::json) print_json(list);
     return code;
 }
 
@@ -125,7 +134,7 @@ Result<int> send_named(const TestnetSignal& options, int signal, const char* don
     if (options.names.empty()) return failure(kExitUsage, "which node? Name one or more, for example v2");
     const auto selection = select(options.dir, options.names);
     if (!selection) return Unexpected{selection.error()};
-    return signal_all(*selection, signal, done);
+    return signal_all(*selection, signal, done, options.form);
 }
 
 int ended(const Result<int>& result) { return result ? *result : report(result.error()); }

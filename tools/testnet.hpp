@@ -51,6 +51,7 @@ struct TestnetSignal {
     /// For kill: a name with or without SIG, or a number.
     std::string signal = "KILL";
     bool resume = false;
+    Form form = Form::table;
 };
 /// Sends the signal, and if it is one that ends a node waits until it has ended.
 int testnet_kill(const TestnetSignal& options);
@@ -61,6 +62,7 @@ struct TestnetPartition {
     std::string dir;
     /// Names with commas between them; who is in none is in a group with all others that are in none.
     std::vector<std::string> groups;
+    Form form = Form::table;
 };
 /// Members of different groups are cut off from each other (each bans the others), those of one group are
 /// joined. Nodes that do not run are left as they are: a restart forgets bans.

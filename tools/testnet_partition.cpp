@@ -1,13 +1,18 @@
 #include <algorithm>
 #include <sstream>
 
+#include <boost/json/array.hpp>
+#include <boost/json/value_from.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "node/home.hpp"
 #include "tools/ask.hpp"
 #include "tools/testnet.hpp"
 
 namespace monodon::tools {
+
+namespace json = boost::json;
 
 namespace {
 
@@ -36,7 +41,7 @@ Result<void> arrange(Asker& asker, const std::string& name, const std::map<std::
     return {};
 }
 
-int arrange_all(const std::string& dir, const std::vector<std::string>& groups) {
+int arrange_all(const std::string& dir, const std::vector<std::string>& groups, Form form) {
     const auto nodes = find_nodes({{}, dir, {}});
     if (!nodes) return report(nodes.error());
     std::vector<std::string> names;
@@ -54,9 +59,14 @@ int arrange_all(const std::string& dir, const std::vector<std::string>& groups) 
         Asker asker(node);
         if (const auto done = arrange(asker, node.name, *group, *ids); !done) code = report(done.error());
     }
-    std::map<std::size_t, std::string> lines;
-    for (const auto& [name, number] : *group) lines[number] += (lines[number].empty() ? "" : " ") + name;
-    for (const auto& [number, line] : lines) print_line(line);
+    std::map<std::size_t, std::vector<std::string>> members;
+    for (const auto& [name, number] : *group) members[number].push_back(name);
+    json::array list;
+    for (const auto& [number, together] : members) {
+        list.push_back(json::value_from(together));
+        if (form != Form::json) print_line(fmt::format("{}", fmt::join(together, " ")));
+    }
+    if (form == Form::json) print_json(list);
     return code;
 }
 
@@ -79,8 +89,10 @@ Result<std::map<std::string, std::size_t>> groups_of(const std::vector<std::stri
     return found;
 }
 
-int testnet_partition(const TestnetPartition& options) { return arrange_all(options.dir, options.groups); }
+int testnet_partition(const TestnetPartition& options) {
+    return arrange_all(options.dir, options.groups, options.form);
+}
 
-int testnet_heal(const TestnetPartition& options) { return arrange_all(options.dir, {}); }
+int testnet_heal(const TestnetPartition& options) { return arrange_all(options.dir, {}, options.form); }
 
 }  // namespace monodon::tools

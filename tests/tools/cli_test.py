@@ -375,6 +375,14 @@ class OneNode(unittest.TestCase):
         (pair,) = self.ask("verify", self.home, self.home)
         self.assertEqual(pair["result"], "equal")
 
+    def test_signals_and_partitions_are_told_in_each_form(self):
+        for words, result in ((("pause", "v0"), "paused"), (("pause", "v0", "--resume"), "resumed")):
+            self.assertEqual(self.ask("testnet", *words), [{"name": "v0", "result": result, "pid": self.pid}])
+        self.assertEqual(self.ask("testnet", "partition", "v0"), [["v0"]])
+        self.assertEqual(self.ask("testnet", "heal"), [["v0"]])
+        done = monodon("testnet", "kill", "v0", "--dir", self.net, "-o", "plain")
+        self.assertEqual((done.returncode, done.stdout), (0, "v0\tended\n"))
+
     def test_logs_are_the_end_of_the_file(self):
         shown = monodon("testnet", "logs", "v0", "-n", "3", "--dir", self.net).stdout
         self.assertEqual(shown.count("\n"), 3)
