@@ -97,6 +97,19 @@ Result<void> read_records(const std::filesystem::path& directory, dag::Epoch epo
     return {};
 }
 
+/// About how many certificates and commits the floors leave behind, as if rounds were alike.
+std::uint64_t leaving(const StoreReader& reader, const PruneTarget& floors) {
+    const Progress progress = reader.progress();
+    const auto share = [](std::uint64_t rows, std::uint64_t gone, std::uint64_t floor, std::uint64_t last) {
+        if (floor <= gone || last <= gone) return std::uint64_t{0};
+        return rows * (std::min(floor, last) - gone) / (last - gone);
+    };
+    return share(progress.certificates, progress.store_floor.value(), floors.certificates.value(),
+                 progress.highest_round.value()) +
+           share(progress.commits, progress.commit_floor.value(), floors.commits.value(),
+                 progress.last_commit.value());
+}
+
 std::uint64_t all_bytes(const std::filesystem::path& home) {
     std::uint64_t sum = 0;
     for (const EnvironmentPath& each : environments_of(home)) sum += disk_bytes(each.data());
@@ -171,7 +184,8 @@ Result<StatReport> stat_home(const std::filesystem::path& home, dag::Epoch epoch
 }
 
 Result<PruneReport> prune_home(const std::filesystem::path& home, const dag::Committee& committee,
-                               const RetentionOptions& options, dag::CommitIndex executed) {
+                               const RetentionOptions& options, dag::CommitIndex executed,
+                               const DoctorObserver& observe) {
     PruneReport report;
     report.bytes_before = all_bytes(home);
     ConsensusOptions consensus;
@@ -185,8 +199,17 @@ Result<PruneReport> prune_home(const std::filesystem::path& home, const dag::Com
     if (!batches) return Unexpected{batches.error()};
     const StoreReader reader(**store, **batches, committee);
     report.floors = choose_floors(reader, **batches, options, executed);
+    const std::uint64_t total = leaving(reader, report.floors.consensus);
+    const auto goes_on = [&] {
+        return !observe || observe({"consensus", std::min((*store)->pruned(), total), total});
+    };
+    const auto ended = [] {
+        return fail(StoreError::failed, "it was ended; what is left goes at the next start or prune");
+    };
+    if (!goes_on()) return ended();
     (*store)->prune(report.floors.consensus);
     while ((*store)->pruning()) {
+        if (!goes_on()) return ended();
         const WriterStats stats = (*store)->stats();
         if (stats.stalled) return fail(StoreError::no_space, *stats.stalled);
         if (stats.stopped) return fail(StoreError::failed, "the store cannot be written; the log says why");

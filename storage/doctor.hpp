@@ -30,7 +30,7 @@ struct Finding {
     std::string text;
 };
 
-/// How far a long walk is, in bytes of files.
+/// How far long work is, in bytes of files; pruning counts certificates and commits.
 struct DoctorProgress {
     std::string step;
     std::uint64_t done = 0;
@@ -153,9 +153,10 @@ struct PruneReport {
     std::uint64_t bytes_after = 0;
 };
 /// Removes at once what retention would let go of, in a home in which no node runs. `executed` is the last
-/// commit that the application has made durable.
+/// commit that the application has made durable. What an observer ends stays removed as far as it came; the
+/// rest goes at the next start, or when it is called again.
 [[nodiscard]] Result<PruneReport> prune_home(const std::filesystem::path& home,
                                              const dag::Committee& committee, const RetentionOptions& options,
-                                             dag::CommitIndex executed);
+                                             dag::CommitIndex executed, const DoctorObserver& observe);
 
 }  // namespace monodon::storage

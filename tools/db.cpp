@@ -39,12 +39,13 @@ class Interrupt {
 /// Shows how far the work is, and ends it when the operator wants.
 class Watch {
  public:
-    explicit Watch(std::string what) : what_(std::move(what)) {}
+    /// `count` of what the work counts are one `unit`.
+    explicit Watch(std::string what, std::string unit = "MB", std::uint64_t count = 1'000'000)
+        : what_(std::move(what)), unit_(std::move(unit)), count_(count) {}
     [[nodiscard]] storage::DoctorObserver observer() {
         return [this](const storage::DoctorProgress& now) {
-            constexpr std::uint64_t kMegabyte = 1'000'000;
-            if (!progress_) progress_.emplace(what_, now.total / kMegabyte, "MB");
-            progress_->update(now.done / kMegabyte, now.step);
+            if (!progress_) progress_.emplace(what_, now.total / count_, unit_);
+            progress_->update(now.done / count_, now.step);
             return !Interrupt::raised();
         };
     }
@@ -52,6 +53,8 @@ class Watch {
  private:
     const Interrupt interrupt_;
     const std::string what_;
+    const std::string unit_;
+    const std::uint64_t count_;
     std::optional<Progress> progress_;
 };
 
@@ -234,7 +237,9 @@ int db_prune(const DbOptions& options) {
     retention.history_events = ordering.history_events(committee.size());
     const auto executed = executed_in(stopped->home.state());
     if (!executed) return report(told(executed.error()));
-    const auto pruned = storage::prune_home(options.home, committee, retention, *executed);
+    std::optional<Watch> watch(std::in_place, "pruning", "certificates and commits", 1);
+    const auto pruned = storage::prune_home(options.home, committee, retention, *executed, watch->observer());
+    watch.reset();
     if (!pruned) return report(told(pruned.error()));
     if (options.form == Form::table) {
         print_line(

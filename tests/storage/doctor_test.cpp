@@ -310,7 +310,7 @@ TEST_CASE("a damaged state is to be made again from the commits only while all o
     RetentionOptions options;
     options.commits = 10;
     options.life = 5;
-    REQUIRE(prune_home(lived.home(), four_members(), options, CommitIndex{200}));
+    REQUIRE(prune_home(lived.home(), four_members(), options, CommitIndex{200}, {}));
     const CheckReport some = lived.check(options.life);
     CHECK(some.fatal == 1);
     CHECK_THAT(all_of(some), Catch::Contains("have left the store: restore " + state.string()));
@@ -577,7 +577,20 @@ TEST_CASE("pruning lets go at once of what retention need not keep") {
     RetentionOptions options;
     options.commits = 10;
     options.life = 5;
-    const auto pruned = prune_home(lived.home(), four_members(), options, CommitIndex{200});
+    const auto floor = [&] { return stat_home(lived.home(), four_members().epoch())->progress.store_floor; };
+    const auto before = floor();
+    const auto ended = prune_home(lived.home(), four_members(), options, CommitIndex{200},
+                                  [](const DoctorProgress&) { return false; });
+    REQUIRE_FALSE(ended);
+    CHECK_THAT(ended.error().text, Catch::Contains("it was ended"));
+    CHECK(floor() == before);
+    std::vector<DoctorProgress> told;
+    const auto pruned = prune_home(lived.home(), four_members(), options, CommitIndex{200},
+                                   [&](const DoctorProgress& now) { return told.push_back(now), true; });
+    REQUIRE_FALSE(told.empty());
+    CHECK(told.front().done == 0);
+    CHECK(told.front().total > 0);
+    CHECK(told.back().done <= told.back().total);
     if (!pruned) FAIL(pruned.error().text);
     CHECK(pruned->rows > 0);
     CHECK(pruned->floors.consensus.certificates > Round{50});
