@@ -225,19 +225,27 @@ void add_config(CLI::App& app, Invocation& invocation) {
         add_command(*config, "show", "Every key with its value: flag, then environment, file, default",
                     "  monodon config show --home net/v0 --origin\n"
                     "  MONODON_LOG_LEVEL=debug monodon config show --origin");
-    command->add_flag("--origin", show->origin, "Where each value came from");
-    command->add_flag("--running", show->running, "What the running node has");
+    auto diff = std::make_shared<ConfigOptions>();
+    CLI::App* differing =
+        add_command(*config, "diff", "The keys whose values are not the defaults, with both",
+                    "  monodon config diff --home net/v0\n"
+                    "  monodon config diff --home net/v0 --running -o json");
+    for (auto [each, options] : {std::pair{command, show}, {differing, diff}}) {
+        each->add_flag("--origin", options->origin, "Where each value came from");
+        each->add_flag("--running", options->running, "What the running node has");
+    }
     auto check = std::make_shared<ConfigOptions>();
     CLI::App* checking = add_command(
         *config, "check", "Exit code 78 if a node would not start with it, 65 if its store is gone",
         "  monodon config check --home net/v0");
-    for (auto [each, options] : {std::pair{command, show}, {checking, check}}) {
+    for (auto [each, options] : {std::pair{command, show}, {differing, diff}, {checking, check}}) {
         each->add_option("--home", options->home, "Home of a node (or MONODON_HOME)")->type_name("DIR");
         each->add_option("--file", options->file, "Another config.toml")->type_name("FILE");
         add_settings(*each, options->settings, "Over file and environment; may be repeated");
         add_form(*each, options->form);
     }
     on_run(*command, invocation, show, &config_show);
+    on_run(*differing, invocation, diff, &config_diff);
     on_run(*checking, invocation, check, &config_check);
 }
 

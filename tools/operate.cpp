@@ -1,9 +1,12 @@
 #include "tools/operate.hpp"
 
+#include <map>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <fmt/format.h>
 
+#include "net/core/check.hpp"
 #include "node/config.hpp"
 #include "node/genesis.hpp"
 #include "node/home.hpp"
@@ -63,6 +66,23 @@ Result<std::vector<node::ConfigRow>> running_rows(const ConfigOptions& options) 
     return rows;
 }
 
+/// What a node would have, or has.
+Result<std::vector<node::ConfigRow>> rows_of(const ConfigOptions& options) {
+    if (options.running) return running_rows(options);
+    const auto config = load_config(options);
+    if (!config) return Unexpected{config.error()};
+    return config->rows();
+}
+
+/// By key, in the words of a row.
+std::map<std::string, std::string> default_values() {
+    std::map<std::string, std::string> values;
+    const auto config = node::Config::load({});
+    MONODON_CHECK(config.has_value());
+    for (node::ConfigRow& row : config->rows()) values.emplace(row.key, std::move(row.value));
+    return values;
+}
+
 void print_rows(const std::vector<node::ConfigRow>& rows, const ConfigOptions& options) {
     if (options.form == Form::json) {
         json::array list;
@@ -81,6 +101,27 @@ void print_rows(const std::vector<node::ConfigRow>& rows, const ConfigOptions& o
         if (options.origin) cells.emplace_back(row.origin);
         table.row(std::move(cells));
     }
+    table.print(options.form);
+}
+
+void print_difference(const std::vector<node::ConfigRow>& rows, const ConfigOptions& options) {
+    const std::map<std::string, std::string> defaults = default_values();
+    json::array list;
+    std::vector<Column> columns{{"KEY"}, {"VALUE"}, {"DEFAULT"}};
+    if (options.origin) columns.push_back({"ORIGIN"});
+    Table table(std::move(columns));
+    for (const node::ConfigRow& row : rows) {
+        // A running node of another version may have keys that this program lacks.
+        const auto found = defaults.find(row.key);
+        const std::string usual = found == defaults.end() ? "-" : found->second;
+        if (row.value == usual) continue;
+        list.push_back(
+            json::object{{"key", row.key}, {"value", row.value}, {"default", usual}, {"origin", row.origin}});
+        std::vector<Cell> cells{row.key, {row.value, Tint::good}, usual};
+        if (options.origin) cells.emplace_back(row.origin);
+        table.row(std::move(cells));
+    }
+    if (options.form == Form::json) return print_json(list);
     table.print(options.form);
 }
 
@@ -208,15 +249,16 @@ int init(const InitOptions& options) {
 }
 
 int config_show(const ConfigOptions& options) {
-    if (options.running) {
-        const auto rows = running_rows(options);
-        if (!rows) return report(rows.error());
-        print_rows(*rows, options);
-        return kExitDone;
-    }
-    const auto config = load_config(options);
-    if (!config) return report(config.error());
-    print_rows(config->rows(), options);
+    const auto rows = rows_of(options);
+    if (!rows) return report(rows.error());
+    print_rows(*rows, options);
+    return kExitDone;
+}
+
+int config_diff(const ConfigOptions& options) {
+    const auto rows = rows_of(options);
+    if (!rows) return report(rows.error());
+    print_difference(*rows, options);
     return kExitDone;
 }
 

@@ -45,9 +45,10 @@ struct ConfigOptions {
     bool running = false;
     Form form = Form::table;
 };
-/// `monodon config show` and `config check`: exit code 78 if a node would not start with it, 65 if the home
-/// has lost its store.
+/// `monodon config show`, `config diff` (those that are not the defaults) and `config check`: exit code 78 if
+/// a node would not start with it, 65 if the home has lost its store.
 int config_show(const ConfigOptions& options);
+int config_diff(const ConfigOptions& options);
 int config_check(const ConfigOptions& options);
 
 int version(Form form);
