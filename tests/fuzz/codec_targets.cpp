@@ -153,7 +153,7 @@ void batches_reply(ByteView input) {
     const dag::WantedBatch wanted{sha256(as_bytes("batch")), dag::Round{300}};
     const auto again = decode_batches(encode_response(dag::GetBatches{{wanted}}, copies, 0));
     MONODON_CHECK(again && again->batches.size() == batches->batches.size());
-    for (std::size_t at = 0; at < again->size(); ++at)
+    for (std::size_t at = 0; at < again->batches.size(); ++at)
         MONODON_CHECK(same(again->batches[at].bytes, batches->batches[at].bytes));
 }
 
