@@ -386,7 +386,8 @@ void add_operator_keys(Table& table) {
                 "a list of names of messages, such as [\"batch\", \"vote\"]", is_method,
                 "For experiments: messages of these methods are never sent.");
     table.number("debug.corrupt_replies", MONODON_FIELD(debug.corrupt_replies), 0, 1'000'000,
-                 "For experiments: every so manyth answer to a peer is wrong, those about peers left out. 0: none.");
+                 "For experiments: every so manyth answer to a peer is wrong, those about peers left out. "
+                 "0: none.");
 }
 
 #undef MONODON_FIELD

@@ -8,9 +8,10 @@ namespace {
 
 /// Requests in flight to one member: its share, whatever it does with them.
 constexpr std::size_t kRequestsPerPeer = 4;
-/// A certificate has up to 40 KiB, a batch 512 KiB; the server stops at its own limit of bytes.
+/// A certificate has up to 40 KiB, a batch up to 512 KiB and often a few transactions only; the server stops
+/// at its own limit of bytes.
 constexpr std::size_t kCertificatesPerRequest = 64;
-constexpr std::size_t kBatchesPerRequest = 16;
+constexpr std::size_t kBatchesPerRequest = 48;
 /// After all holders were asked in vain; doubles up to the longest, each a quarter longer at most: nodes that
 /// miss the same thing must not ask in step.
 constexpr Duration kFirstPause = std::chrono::milliseconds(500);
@@ -20,7 +21,6 @@ constexpr unsigned kPauseShiftMax = 4;
 /// another; never a third.
 constexpr Duration kHedgeAfter = std::chrono::milliseconds(200);
 constexpr unsigned kAtATime = 2;
-constexpr Duration kSlotPause = std::chrono::milliseconds(5);
 /// An answer that stopped at its limit of bytes has sent as much. One that stopped before was in want of
 /// time, once; from then on it may be holding us up, and others are asked.
 constexpr std::size_t kMuchSent = kUrgentReplyBytes / 2;
@@ -31,20 +31,24 @@ std::size_t Fetcher::per_request(Kind kind) {
     return kind == Kind::batch ? kBatchesPerRequest : kCertificatesPerRequest;
 }
 
-Fetcher::Item& Fetcher::want(const Digest& digest, const Item& wanted) {
+void Fetcher::want(const Digest& digest, const Item& wanted) {
     const auto [at, fresh] = items_.try_emplace(digest, wanted);
     Item& item = at->second;
     const AuthorSet added = wanted.holders.without(item.holders);
+    const bool ready = ready_.erase(rank(digest, item)) > 0;
     item.holders |= wanted.holders;
     item.round = std::max(item.round, wanted.round);
+    item.named = item.named || wanted.named;
+    item.for_execution = item.for_execution || wanted.for_execution;
+    if (ready) ready_.insert(rank(digest, item));
     if (fresh || (!added.empty() && item.in_flight == 0)) schedule(digest, item, Time{});
-    return item;
 }
 
 void Fetcher::want_certificate(const Digest& digest, Round round, const AuthorSet& holders,
                                ValidatorIndex first, bool named) {
-    Item& item = want(digest, Item{Kind::certificate, round, {}, holders, {}, first});
-    item.named = item.named || named;
+    Item item{Kind::certificate, round, {}, holders, {}, first};
+    item.named = named;
+    want(digest, item);
 }
 
 void Fetcher::want_batch(const WantedBatch& batch, Round round, const AuthorSet& holders,
@@ -54,7 +58,9 @@ void Fetcher::want_batch(const WantedBatch& batch, Round round, const AuthorSet&
 
 void Fetcher::want_for_execution(const WantedBatch& batch, Round round, const AuthorSet& holders,
                                  ValidatorIndex first) {
-    want(batch.digest, Item{Kind::batch, round, batch.sealed, holders, {}, first}).for_execution = true;
+    Item item{Kind::batch, round, batch.sealed, holders, {}, first};
+    item.for_execution = true;
+    want(batch.digest, item);
 }
 
 void Fetcher::drop(const Digest& digest) {
@@ -65,7 +71,7 @@ void Fetcher::drop(const Digest& digest) {
 void Fetcher::found(const Digest& digest) {
     const auto at = items_.find(digest);
     if (at == items_.end()) return;
-    due_.erase({at->second.due, digest});
+    unschedule(digest, at->second);
     items_.erase(at);
 }
 
@@ -73,7 +79,7 @@ void Fetcher::collect(Round floor) {
     std::erase_if(items_, [&](const auto& each) {
         const auto& [digest, item] = each;
         if (item.for_execution || item.round > floor) return false;
-        due_.erase({item.due, digest});
+        unschedule(digest, item);
         return true;
     });
 }
@@ -91,8 +97,13 @@ void Fetcher::set_connected(ValidatorIndex peer, bool connected, Time now) {
     }
 }
 
-void Fetcher::schedule(const Digest& digest, Item& item, Time due) {
+void Fetcher::unschedule(const Digest& digest, const Item& item) {
     due_.erase({item.due, digest});
+    ready_.erase(rank(digest, item));
+}
+
+void Fetcher::schedule(const Digest& digest, Item& item, Time due) {
+    unschedule(digest, item);
     item.due = due;
     due_.insert({due, digest});
 }
@@ -114,6 +125,14 @@ Duration Fetcher::hedge_after(ValidatorIndex peer) const {
     return std::clamp(3 * usual, kHedgeAfter, std::max(timeout_, kHedgeAfter));
 }
 
+bool Fetcher::any_room(const AuthorSet& full, const std::map<Kind, AuthorSet>& gathering) const {
+    const bool begun = std::any_of(gathering.begin(), gathering.end(),
+                                   [](const auto& each) { return !each.second.empty(); });
+    AuthorSet free = connected_.without(full);
+    if (self_) free.erase(*self_);
+    return begun || !free.empty();
+}
+
 void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
     std::map<std::pair<ValidatorIndex, Kind>, std::vector<Digest>> batches;
     AuthorSet full;
@@ -123,14 +142,17 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
     // Their last request has room for more.
     std::map<Kind, AuthorSet> gathering;
     while (!due_.empty() && due_.begin()->first <= now) {
-        const Digest digest = due_.begin()->second;
+        const Digest& digest = due_.begin()->second;
+        ready_.insert(rank(digest, items_.at(digest)));
+        due_.erase(due_.begin());
+    }
+    for (auto at = ready_.begin(); at != ready_.end();) {
+        const Digest digest = at->digest;
         Item& item = items_.at(digest);
         const AuthorSet left = candidates(item);
-        if (left.empty() && item.in_flight > 0) {
-            due_.erase(due_.begin());
-            continue;
-        }
         if (left.empty()) {
+            at = ready_.erase(at);
+            if (item.in_flight > 0) continue;
             item.asked = {};
             item.stopped = {};
             const Duration pause =
@@ -143,10 +165,11 @@ void Fetcher::poll(Time now, RequestIds& ids, Effects& out) {
         const Kind kind = item.named ? Kind::ancestor : item.kind;
         const auto peer = choose(item, left.without(full) | (left & gathering[kind]));
         if (!peer) {
-            schedule(digest, item, now + kSlotPause);
+            if (!any_room(full, gathering)) break;
+            ++at;
             continue;
         }
-        due_.erase(due_.begin());
+        at = ready_.erase(at);
         auto& batch = batches[{*peer, kind}];
         if (batch.empty() && ++slots_[*peer] == kRequestsPerPeer) full.insert(*peer);
         gathering[kind].insert(*peer);

@@ -106,11 +106,26 @@ class Fetcher {
         Time sent;
     };
     using Slots = std::map<ValidatorIndex, std::size_t>;
+    /// What is to be asked for now, in this order. Votes and the graph wait for certificates and for what
+    /// headers name; execution for thousands of batches perhaps, of which the last is of no use before the
+    /// first.
+    struct Rank {
+        bool for_execution;
+        Round round;
+        Digest digest;
+        friend auto operator<=>(const Rank&, const Rank&) = default;
+    };
 
     static std::size_t per_request(Kind kind);
     /// A new item, or the one that is there with more holders.
-    Item& want(const Digest& digest, const Item& wanted);
+    void want(const Digest& digest, const Item& wanted);
+    [[nodiscard]] static Rank rank(const Digest& digest, const Item& item) {
+        return {item.for_execution, item.round, digest};
+    }
     void schedule(const Digest& digest, Item& item, Time due);
+    void unschedule(const Digest& digest, const Item& item);
+    /// Whom a request could go to, or be added to, is somebody.
+    [[nodiscard]] bool any_room(const AuthorSet& full, const std::map<Kind, AuthorSet>& gathering) const;
     /// Connected holders that were not asked in this cycle.
     [[nodiscard]] AuthorSet candidates(const Item& item) const;
     [[nodiscard]] std::optional<ValidatorIndex> choose(const Item& item, const AuthorSet& candidates);
@@ -125,7 +140,10 @@ class Fetcher {
     Preference& preference_;
     AuthorSet connected_;
     std::map<Digest, Item> items_;
+    /// Each item that waits is in one of the two: for its time, or for a slot of somebody who has it. Those
+    /// come back with the answers.
     std::set<std::pair<Time, Digest>> due_;
+    std::set<Rank> ready_;
     std::map<RequestId, Request> requests_;
     Slots slots_;
     /// What answers of each take, a moving average.

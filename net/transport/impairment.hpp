@@ -15,7 +15,7 @@ struct Impairment {
     Duration send_delay{0};
     /// Messages of these methods are never sent; the caller is not told.
     std::set<Method> drop_outgoing;
-    /// Of all replies but those about peers, on whatever connection, every so manyth has a byte that is wrong;
+    /// Of all replies but those about peers, on whatever connection, every so manyth has a wrong byte;
     /// 0: none.
     std::uint64_t corrupt_replies = 0;
 };

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "dag/sync/batch_index.hpp"
@@ -155,17 +157,17 @@ TEST_CASE("requests for one member are gathered, and a silent member holds its o
     RequestIds ids;
     fetcher.set_connected(member(1), true, at(0s));
     fetcher.set_connected(member(2), true, at(0s));
-    for (std::uint8_t name = 1; name <= 100; ++name) {
+    for (std::uint8_t name = 1; name < 220; ++name) {
         fetcher.want_batch({digest(name), Round{name}}, Round{5}, members({1}), member(1));
     }
     const auto sent = poll(fetcher, ids, at(0s));
     CHECK(sent.size() == 4);
-    for (const SendRequest& request : sent) CHECK(std::get<GetBatches>(request.body).batches.size() == 16);
-    fetcher.want_batch({digest(200), Round{7}}, Round{5}, members({2}), member(2));
+    for (const SendRequest& request : sent) CHECK(std::get<GetBatches>(request.body).batches.size() == 48);
+    fetcher.want_batch({digest(220), Round{7}}, Round{5}, members({2}), member(2));
     const auto other = poll(fetcher, ids, at(0s));
     REQUIRE(other.size() == 1);
     CHECK(other[0].to == member(2));
-    CHECK(std::get<GetBatches>(other[0].body).batches == std::vector{WantedBatch{digest(200), Round{7}}});
+    CHECK(std::get<GetBatches>(other[0].body).batches == std::vector{WantedBatch{digest(220), Round{7}}});
 }
 
 TEST_CASE("what has no slot with its first holder is asked of another one at once") {
@@ -174,7 +176,7 @@ TEST_CASE("what has no slot with its first holder is asked of another one at onc
     RequestIds ids;
     fetcher.set_connected(member(1), true, at(0s));
     fetcher.set_connected(member(2), true, at(0s));
-    for (std::uint8_t name = 1; name <= 100; ++name) {
+    for (std::uint8_t name = 1; name < 250; ++name) {
         fetcher.want_batch({digest(name), Round{name}}, Round{5}, members({1, 2}), member(1));
     }
     // Member 1 is silent, member 2 answers within a millisecond.
@@ -184,9 +186,44 @@ TEST_CASE("what has no slot with its first holder is asked of another one at onc
             for (const auto& each : std::get<GetBatches>(request.body).batches) fetcher.found(each.digest);
             fetcher.answered(request.id, {}, at(since));
         }
-        if (since == 10ms) CHECK(fetcher.wanted() == 64);
+        if (since == 10ms) CHECK(fetcher.wanted() == 192);
     }
     CHECK(fetcher.wanted() == 0);
+}
+
+TEST_CASE("what execution needs comes in the order of execution, and after what the graph needs") {
+    Preference preference(4);
+    Fetcher fetcher(member(0), 1s, preference);
+    RequestIds ids;
+    fetcher.set_connected(member(1), true, at(0s));
+    // Digests rise where rounds fall.
+    for (std::uint8_t name = 1; name <= 200; ++name) {
+        fetcher.want_for_execution({digest(name), Round{1}}, Round{201U - name}, members({1}), member(1));
+    }
+    auto sent = poll(fetcher, ids, at(0s));
+    REQUIRE(sent.size() == 4);
+    fetcher.want_certificate(digest(201), Round{500}, members({1}), member(1));
+    CHECK(poll(fetcher, ids, at(1ms)).empty());
+    CHECK_FALSE(*fetcher.next_attempt() <= at(1ms));
+    std::vector<std::uint8_t> order;
+    bool certificate_next = false;
+    for (std::size_t done = 0; done < sent.size(); ++done) {
+        const SendRequest request = sent[done];
+        if (const auto* wanted = std::get_if<GetBatches>(&request.body)) {
+            for (const WantedBatch& each : wanted->batches) {
+                order.push_back(each.digest.bytes[0]);
+                fetcher.found(each.digest);
+            }
+        } else {
+            certificate_next = done == 4;
+            fetcher.found(digest(201));
+        }
+        fetcher.answered(request.id, {}, at(2ms));
+        for (SendRequest& next : poll(fetcher, ids, at(2ms))) sent.push_back(std::move(next));
+    }
+    CHECK(certificate_next);
+    CHECK(order.size() == 200);
+    CHECK(std::is_sorted(order.rbegin(), order.rend()));
 }
 
 TEST_CASE("who answers item by item is asked for the rest once, then others are") {
