@@ -110,7 +110,7 @@ class Fetcher {
     /// headers name; execution for thousands of batches perhaps, of which the last is of no use before the
     /// first.
     struct Rank {
-        bool for_execution;
+        bool for_execution = false;
         Round round;
         Digest digest;
         friend auto operator<=>(const Rank&, const Rank&) = default;

@@ -141,7 +141,7 @@ TEST_CASE("own batches that are not brought in again are found", "[not-reinjecte
 // ---- graph and claims
 
 TEST_CASE("collecting by rounds instead of commits is found", "[collected-by-round]") {
-    require_found(Planted::collected_by_round, 40, simulation_with("partition,loss"), "a check of");
+    require_found(Planted::collected_by_round, 40, simulation_with("partition,loss"), "1 agreement");
 }
 
 TEST_CASE("one liar who stops the output is found", "[liar-stops-output]") {
