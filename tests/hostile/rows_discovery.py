@@ -301,7 +301,7 @@ def eclipse(arena):
         wait_until("the crowd among those it has dialled", lambda: any(
             row["direction"] == "out" and row["peer_id"] in crowd.names for row in links()))
         begin = time.monotonic()
-        # At a time: who is dialled as well keeps one of its two connections, and its place here is free again.
+        # At a time: who is dialled as well keeps one of its two connections, and its place is free again.
         most = most_in = 0
         while time.monotonic() - begin < 5:
             theirs = [row["direction"] for row in links() if row["peer_id"] in crowd.names]
