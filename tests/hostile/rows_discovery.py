@@ -89,7 +89,8 @@ def poisoned(arena):
                 for each in range(SAMPLE)]
         given += len(lies)
         check(told(arena, host, lies) is None, "a true signature ended the connection")
-    rows = wait_until("the lies in the book", lambda: len(addresses(arena)) > 100 and addresses(arena))
+    # How many find a place is a matter of the node's secret: a bucket of 64 at least.
+    rows = wait_until("the lies in the book", lambda: len(addresses(arena)) > 32 and addresses(arena))
     new = sum(row["table"] == "new" for row in rows)
     members = [row for row in rows if row["table"] == "committee"]
     check(new <= NEW_OF_SOURCE, f"{new} lies of {given} are in the book, {NEW_OF_SOURCE} at most")
