@@ -2,7 +2,7 @@
 
 #include <map>
 #include <optional>
-#include <set>
+#include <string>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -38,13 +38,27 @@ struct Network::Impl::Hunt {
         Time found{};
     };
 
+    struct Dial {
+        std::string address;
+        /// To stay connected, not to look who is there.
+        bool stay = true;
+    };
+    /// Where connections that stay may come from at any moment: they count like those that are there.
+    [[nodiscard]] std::vector<std::string> coming() const {
+        std::vector<std::string> addresses;
+        for (const auto& [peer, dial] : dialling) {
+            if (dial.stay) addresses.push_back(dial.address);
+        }
+        return addresses;
+    }
+
     asio::any_io_executor strand;
     asio::steady_timer timer;
     /// By the serial of the session; those that have ended are forgotten.
     std::map<std::uint32_t, Questions> questions;
     std::vector<Source> seeds;
     /// Who is being dialled because of the address book.
-    std::set<PeerId> dialling;
+    std::map<PeerId, Dial> dialling;
     Time next_test{};
     Time next_expiry{};
 };

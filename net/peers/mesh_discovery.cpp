@@ -221,7 +221,7 @@ void Network::Impl::dial_seeds(Time time) {
 
 void Network::Impl::explore_candidate(const AddressBook::Candidate& candidate, bool stay) {
     if (discovery_.admit_dial(candidate.address, false, now()) > Duration{0}) return;
-    hunt_->dialling.insert(candidate.peer);
+    hunt_->dialling.emplace(candidate.peer, Hunt::Dial{candidate.address, stay});
     const Target target{asio::make_strand(executor_), candidate.peer, candidate.address, stay};
     spawn(target.strand, explore(shared_from_this(), target,
                                  [self = shared_from_this(), peer = candidate.peer](
@@ -235,10 +235,11 @@ AddressBook::Busy Network::Impl::busy() const {
 }
 
 void Network::Impl::dial_strangers(Time time) {
-    if (config_.role != Role::observer || registry_.outbound() >= config_.limits.outbound) return;
-    if (hunt_->dialling.size() >= kDialsMax) return;
+    if (config_.role != Role::observer || hunt_->dialling.size() >= kDialsMax) return;
+    const std::vector<std::string> coming = hunt_->coming();
+    if (registry_.outbound() + coming.size() >= config_.limits.outbound) return;
     const auto candidate = discovery_.pick(busy(), time);
-    if (candidate && !registry_.is_crowded(candidate->address)) explore_candidate(*candidate, true);
+    if (candidate && !registry_.is_crowded(candidate->address, coming)) explore_candidate(*candidate, true);
 }
 
 void Network::Impl::test_somebody(Time time) {

@@ -226,15 +226,17 @@ std::size_t Registry::outbound() const {
     }));
 }
 
-bool Registry::is_crowded(const std::string& address) const {
+bool Registry::is_crowded(const std::string& address, const std::vector<std::string>& coming) const {
     if (exempt(host_of(address))) return false;
     const std::string network = network_of(address);
+    const auto soon = std::count_if(coming.begin(), coming.end(),
+                                    [&](const std::string& each) { return network_of(each) == network; });
     const std::shared_lock lock(mutex_);
-    const auto near =
+    const auto here =
         std::count_if(observer_sessions_.begin(), observer_sessions_.end(), [&](const auto& each) {
             return each.second->config().dialler && network_of(each.second->address()) == network;
         });
-    return near >= kOutboundOfNetwork;
+    return here + soon >= kOutboundOfNetwork;
 }
 
 std::size_t Registry::half_open() const {

@@ -60,9 +60,9 @@ class Registry {
     [[nodiscard]] bool has_nodes() const;
     /// How many connections we have dialled.
     [[nodiscard]] std::size_t outbound() const;
-    /// We have dialled as many observers in the network of this address as may be: else one network could be
-    /// all that we see.
-    [[nodiscard]] bool is_crowded(const std::string& address) const;
+    /// We have dialled as many observers in the network of this address as may be, those that are `coming`
+    /// included: else one network could be all that we see.
+    [[nodiscard]] bool is_crowded(const std::string& address, const std::vector<std::string>& coming) const;
 
     /// Of a member.
     [[nodiscard]] std::shared_ptr<Session> find(const PeerId& peer) const;
