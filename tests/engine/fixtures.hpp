@@ -6,6 +6,15 @@
 
 namespace monodon::dag::test {
 
+[[nodiscard]] inline ValidatorIndex member(std::uint16_t index) { return ValidatorIndex{index}; }
+[[nodiscard]] inline AuthorSet members(std::initializer_list<std::uint16_t> indices) {
+    AuthorSet set;
+    for (const auto index : indices) set.insert(member(index));
+    return set;
+}
+/// So long after the clock of a test begins.
+[[nodiscard]] inline Time at(Duration since) { return Time{} + since; }
+
 /// Members with stake 1 whose keys are those of StubSigner(1), StubSigner(2), ...
 [[nodiscard]] inline Committee committee_of(std::size_t size) {
     std::vector<Member> members;

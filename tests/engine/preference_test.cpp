@@ -12,14 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-ValidatorIndex member(std::uint16_t index) { return ValidatorIndex{index}; }
-
-AuthorSet members(std::initializer_list<std::uint16_t> indices) {
-    AuthorSet set;
-    for (const auto index : indices) set.insert(member(index));
-    return set;
-}
-
 /// How often each of four is chosen among `candidates` in 1,000 times.
 std::vector<unsigned> chosen(Preference& preference, const AuthorSet& candidates) {
     std::vector<unsigned> times(4);

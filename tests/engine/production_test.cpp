@@ -29,8 +29,6 @@ HeaderRef ref(std::uint64_t round, std::uint16_t author, std::uint8_t name) {
     return made;
 }
 
-Time at(Duration since) { return Time{} + since; }
-
 }  // namespace
 
 TEST_CASE("one vote per slot, and never for a round below the last") {

@@ -14,9 +14,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-ValidatorIndex member(std::uint16_t index) { return ValidatorIndex{index}; }
-Time at(Duration since) { return Time{} + since; }
-
 /// A member far behind, with the others connected.
 struct Catching {
     explicit Catching(std::uint16_t others) {

@@ -12,9 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-ValidatorIndex member(std::uint16_t index) { return ValidatorIndex{index}; }
-Time at(Duration since) { return Time{} + since; }
-
 HighestRoundReply shows(const Committee& committee, std::uint64_t round) {
     return {make_certificate(committee, round, 1, {}), std::nullopt};
 }

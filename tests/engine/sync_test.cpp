@@ -23,13 +23,16 @@ Digest digest(std::uint8_t name) {
     made.bytes.fill(name);
     return made;
 }
-ValidatorIndex member(std::uint16_t index) { return ValidatorIndex{index}; }
-AuthorSet members(std::initializer_list<std::uint16_t> indices) {
-    AuthorSet set;
-    for (const auto index : indices) set.insert(member(index));
-    return set;
-}
-Time at(Duration since) { return Time{} + since; }
+/// Member 0 of four, which knows 1 and so on as connected.
+struct Asking {
+    explicit Asking(std::uint16_t connected) {
+        for (std::uint16_t peer = 1; peer <= connected; ++peer)
+            fetcher.set_connected(member(peer), true, at(0s));
+    }
+    Preference preference{4};
+    Fetcher fetcher{member(0), 1s, preference};
+    RequestIds ids;
+};
 
 struct NothingStored final : DagReader {
     [[nodiscard]] std::optional<PayloadEntry> batch(const PayloadEntry&) const override {
@@ -54,10 +57,8 @@ std::vector<SendRequest> poll(Fetcher& fetcher, RequestIds& ids, Time now) {
 }  // namespace
 
 TEST_CASE("the fetcher asks the first holder, then the others, then pauses and begins again") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
+    Asking asking(3);
+    auto& [preference, fetcher, ids] = asking;
     fetcher.want_certificate(digest(1), Round{5}, members({0, 1, 2}), member(2));
     auto sent = poll(fetcher, ids, at(0s));
     REQUIRE(sent.size() == 1);
@@ -81,10 +82,8 @@ TEST_CASE("the fetcher asks the first holder, then the others, then pauses and b
 }
 
 TEST_CASE("who does not answer soon is joined by a second holder, never by a third") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
+    Asking asking(3);
+    auto& [preference, fetcher, ids] = asking;
     fetcher.want_certificate(digest(1), Round{5}, members({1, 2, 3}), member(2));
     REQUIRE(poll(fetcher, ids, at(0s)).size() == 1);
     CHECK(fetcher.next_attempt() == at(200ms));
@@ -101,10 +100,8 @@ TEST_CASE("who does not answer soon is joined by a second holder, never by a thi
 }
 
 TEST_CASE("pauses double up to ten seconds") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
+    Asking asking(1);
+    auto& [preference, fetcher, ids] = asking;
     fetcher.want_certificate(digest(1), Round{5}, members({1}), member(1));
     Time now = at(0s);
     Duration last{0};
@@ -124,11 +121,8 @@ TEST_CASE("pauses double up to ten seconds") {
 }
 
 TEST_CASE("the fetcher tells of what is missing who was asked and what each answered") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
-    fetcher.set_connected(member(2), true, at(0s));
+    Asking asking(2);
+    auto& [preference, fetcher, ids] = asking;
     fetcher.want_certificate(digest(9), Round{7}, members({1}), member(1));
     fetcher.want_for_execution({digest(4), Round{2}}, Round{3}, members({1}), member(1));
     fetcher.want_certificate(digest(1), Round{5}, members({1, 2, 3}), member(2));
@@ -152,11 +146,8 @@ TEST_CASE("the fetcher tells of what is missing who was asked and what each answ
 }
 
 TEST_CASE("requests for one member are gathered, and a silent member holds its own slots only") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
-    fetcher.set_connected(member(2), true, at(0s));
+    Asking asking(2);
+    auto& [preference, fetcher, ids] = asking;
     for (std::uint8_t name = 1; name < 220; ++name) {
         fetcher.want_batch({digest(name), Round{name}}, Round{5}, members({1}), member(1));
     }
@@ -171,11 +162,8 @@ TEST_CASE("requests for one member are gathered, and a silent member holds its o
 }
 
 TEST_CASE("what has no slot with its first holder is asked of another one at once") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
-    fetcher.set_connected(member(2), true, at(0s));
+    Asking asking(2);
+    auto& [preference, fetcher, ids] = asking;
     for (std::uint8_t name = 1; name < 250; ++name) {
         fetcher.want_batch({digest(name), Round{name}}, Round{5}, members({1, 2}), member(1));
     }
@@ -192,10 +180,8 @@ TEST_CASE("what has no slot with its first holder is asked of another one at onc
 }
 
 TEST_CASE("what execution needs comes in the order of execution, and after what the graph needs") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
+    Asking asking(1);
+    auto& [preference, fetcher, ids] = asking;
     // Digests rise where rounds fall.
     for (std::uint8_t name = 1; name <= 200; ++name) {
         fetcher.want_for_execution({digest(name), Round{1}}, Round{201U - name}, members({1}), member(1));
@@ -227,11 +213,8 @@ TEST_CASE("what execution needs comes in the order of execution, and after what 
 }
 
 TEST_CASE("who answers item by item is asked for the rest once, then others are") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
-    fetcher.set_connected(member(2), true, at(0s));
+    Asking asking(2);
+    auto& [preference, fetcher, ids] = asking;
     for (std::uint8_t name = 1; name <= 10; ++name) {
         fetcher.want_certificate(digest(name), Round{5}, members({1, 2}), member(1));
     }
@@ -248,11 +231,8 @@ TEST_CASE("who answers item by item is asked for the rest once, then others are"
 }
 
 TEST_CASE("who stops at the limit of bytes is asked for the rest as often as it does") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
-    fetcher.set_connected(member(2), true, at(0s));
+    Asking asking(2);
+    auto& [preference, fetcher, ids] = asking;
     for (std::uint8_t name = 1; name <= 10; ++name) {
         fetcher.want_batch({digest(name), Round{7}}, Round{5}, members({1, 2}), member(1));
     }
@@ -270,11 +250,8 @@ TEST_CASE("who stops at the limit of bytes is asked for the rest as often as it 
 }
 
 TEST_CASE("what an answer passed over is asked of others, what it stopped before of the same member") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    fetcher.set_connected(member(1), true, at(0s));
-    fetcher.set_connected(member(2), true, at(0s));
+    Asking asking(2);
+    auto& [preference, fetcher, ids] = asking;
     for (std::uint8_t name = 1; name <= 3; ++name) {
         fetcher.want_certificate(digest(name), Round{5}, members({1, 2}), member(1));
     }
@@ -290,10 +267,8 @@ TEST_CASE("what an answer passed over is asked of others, what it stopped before
 }
 
 TEST_CASE("a member that takes long is no reason to wait longer for the others") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
-    RequestIds ids;
-    for (std::uint16_t peer = 1; peer < 4; ++peer) fetcher.set_connected(member(peer), true, at(0s));
+    Asking asking(3);
+    auto& [preference, fetcher, ids] = asking;
     fetcher.want_certificate(digest(1), Round{5}, members({1, 3}), member(1));
     const auto slow = poll(fetcher, ids, at(0s));
     fetcher.found(digest(1));
@@ -335,8 +310,8 @@ TEST_CASE("bytes that were refused, dropped, or of use to nobody are counted as 
 }
 
 TEST_CASE("what a header needed is dropped with it, what execution needs stays") {
-    Preference preference(4);
-    Fetcher fetcher(member(0), 1s, preference);
+    Asking asking(0);
+    auto& [preference, fetcher, ids] = asking;
     fetcher.want_batch({digest(1), Round{5}}, Round{5}, members({1}), member(1));
     fetcher.want_for_execution({digest(2), Round{5}}, Round{5}, members({1}), member(1));
     fetcher.want_certificate(digest(3), Round{9}, members({1}), member(1));
