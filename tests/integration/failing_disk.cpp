@@ -2,14 +2,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <string>
 #include <string_view>
 
-#include <dlfcn.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "tests/next_function.hpp"
 
 // A library to be loaded before all others (LD_PRELOAD): what a process writes to a file that is called
 // consensus/data.mdb fails with EIO from when the file named by FAILING_DISK says "error". If that is a pipe,
@@ -41,15 +41,6 @@ bool fails(int handle) {
     return true;
 }
 
-template <class Function>
-Function next_of(const char* name) {
-    void* const found = ::dlsym(RTLD_NEXT, name);
-    if (found == nullptr) std::abort();
-    Function function = nullptr;
-    std::memcpy(&function, &found, sizeof function);
-    return function;
-}
-
 }  // namespace
 
 extern "C" {
@@ -62,7 +53,8 @@ int failing_fdatasync(int handle) __asm__("fdatasync");
 int failing_fsync(int handle) __asm__("fsync");
 
 ssize_t failing_pwrite(int handle, const void* data, size_t size, off_t offset) {
-    static const auto real = next_of<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite64");
+    static const auto real =
+        monodon::test::next_function<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite64");
     return fails(handle) ? -1 : real(handle, data, size, offset);
 }
 
@@ -71,17 +63,17 @@ ssize_t failing_pwrite64(int handle, const void* data, size_t size, off_t offset
 }
 
 ssize_t failing_writev(int handle, const iovec* parts, int count) {
-    static const auto real = next_of<ssize_t (*)(int, const iovec*, int)>("writev");
+    static const auto real = monodon::test::next_function<ssize_t (*)(int, const iovec*, int)>("writev");
     return fails(handle) ? -1 : real(handle, parts, count);
 }
 
 int failing_fdatasync(int handle) {
-    static const auto real = next_of<int (*)(int)>("fdatasync");
+    static const auto real = monodon::test::next_function<int (*)(int)>("fdatasync");
     return fails(handle) ? -1 : real(handle);
 }
 
 int failing_fsync(int handle) {
-    static const auto real = next_of<int (*)(int)>("fsync");
+    static const auto real = monodon::test::next_function<int (*)(int)>("fsync");
     return fails(handle) ? -1 : real(handle);
 }
 

@@ -6,12 +6,12 @@
 #include <fstream>
 #include <mutex>
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "net/core/check.hpp"
+#include "tests/next_function.hpp"
 
 namespace monodon::storage::test {
 
@@ -103,15 +103,6 @@ void apply_torn(Bytes& file, const Operation& write, std::mt19937_64& random) {
     }
 }
 
-template <class Function>
-Function next_of(const char* name) {
-    void* const found = ::dlsym(RTLD_NEXT, name);
-    MONODON_CHECK(found != nullptr);
-    Function function = nullptr;
-    std::memcpy(&function, &found, sizeof function);
-    return function;
-}
-
 }  // namespace
 
 void RecordedDisk::begin(const std::filesystem::path& directory) {
@@ -201,7 +192,8 @@ int recorded_fsync(int handle) __asm__("fsync");
 int recorded_rename(const char* from, const char* to) __asm__("rename");
 
 ssize_t recorded_pwrite(int handle, const void* data, size_t size, off_t offset) {
-    static const auto real = recorder::next_of<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite64");
+    static const auto real =
+        monodon::test::next_function<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite64");
     const ssize_t done = real(handle, data, size, offset);
     if (done > 0 && recorder::recording)
         recorder::note_write(handle, static_cast<std::uint64_t>(offset), view_of(data, done));
@@ -213,7 +205,7 @@ ssize_t recorded_pwrite64(int handle, const void* data, size_t size, off_t offse
 }
 
 ssize_t recorded_writev(int handle, const iovec* parts, int count) {
-    static const auto real = recorder::next_of<ssize_t (*)(int, const iovec*, int)>("writev");
+    static const auto real = monodon::test::next_function<ssize_t (*)(int, const iovec*, int)>("writev");
     const off_t offset = recorder::recording ? ::lseek(handle, 0, SEEK_CUR) : 0;
     const ssize_t done = real(handle, parts, count);
     if (done <= 0 || offset < 0 || !recorder::recording) return done;
@@ -228,21 +220,21 @@ ssize_t recorded_writev(int handle, const iovec* parts, int count) {
 }
 
 int recorded_fdatasync(int handle) {
-    static const auto real = recorder::next_of<int (*)(int)>("fdatasync");
+    static const auto real = monodon::test::next_function<int (*)(int)>("fdatasync");
     const int done = real(handle);
     if (done == 0 && recorder::recording) recorder::note_sync(handle);
     return done;
 }
 
 int recorded_rename(const char* from, const char* to) {
-    static const auto real = recorder::next_of<int (*)(const char*, const char*)>("rename");
+    static const auto real = monodon::test::next_function<int (*)(const char*, const char*)>("rename");
     const int done = real(from, to);
     if (done == 0 && recorder::recording) recorder::note_rename(from, to);
     return done;
 }
 
 int recorded_fsync(int handle) {
-    static const auto real = recorder::next_of<int (*)(int)>("fsync");
+    static const auto real = monodon::test::next_function<int (*)(int)>("fsync");
     const int done = real(handle);
     if (done == 0 && recorder::recording) recorder::note_sync(handle);
     return done;
